@@ -1,0 +1,80 @@
+# banksman: make help lists the targets.
+
+SHELL      := /bin/bash
+BIN        := $(CURDIR)/bin
+TOOL       := go tool -modfile=$(CURDIR)/.tools/go.mod
+# The race detector needs a C compiler; a machine without one still tests.
+RACE       := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: build
+build: ## Build bin/banksman
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/banksman ./cmd/banksman
+
+.PHONY: cluster-build
+cluster-build: # Build the local cluster's programs, once for each version
+	@mkdir -p $(BIN)
+	@go -C fixtures/cluster build -o $(BIN)/cluster .
+	@$(BIN)/cluster build
+
+.PHONY: demo
+demo: build cluster-build ## Watch the whole story on a local cluster (DEMO=auto plays it through)
+	@go build -o $(BIN)/demo ./fixtures/demo/cmd/demo
+	@$(BIN)/demo --cluster $(BIN)/cluster --banksman $(BIN)/banksman
+
+.PHONY: test
+test: build cluster-build ## Test everything, on a real control plane
+	@$(BIN)/cluster down --dir $(BIN)/test-cluster >/dev/null 2>&1 || true
+	@$(BIN)/cluster up --detach --dir $(BIN)/test-cluster --kubeconfig $(BIN)/test-cluster.yaml
+	@trap '$(BIN)/cluster down --dir $(BIN)/test-cluster' EXIT; \
+	BANKSMAN_TEST_KUBECONFIG=$(BIN)/test-cluster.yaml BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman \
+		go test $(RACE) -timeout 40m ./... $(TESTFLAGS)
+	go -C fixtures/cluster test ./...
+
+.PHONY: test-short
+test-short: ## Test what needs no cluster
+	go test ./... $(TESTFLAGS)
+
+.PHONY: model
+model: ## Walk the model of the decision to its full depth (about ten minutes)
+	BANKSMAN_MODEL_EVENTS=6 go test ./reconcile -run TestNoInterleaving -v -timeout 60m
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./gitsrc ./render/... ./reconcile
+
+.PHONY: lint
+lint: ## Vet and lint
+	go vet ./...
+	go -C fixtures/cluster vet ./...
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) deadcode -test ./... | { ! grep .; }
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs vuln.go.dev)
+	$(TOOL) govulncheck ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: update
+update: ## Write the golden files anew
+	go test ./render/... ./cmd/... ./fixtures/fop-gate/... -update
+
+.PHONY: cluster-up
+cluster-up: cluster-build ## Start a local cluster; prints where its kubeconfig is
+	@$(BIN)/cluster up --detach --dir $(BIN)/local-cluster --kubeconfig $(BIN)/kubeconfig.yaml
+	@echo "export KUBECONFIG=$(BIN)/kubeconfig.yaml"
+
+.PHONY: cluster-down
+cluster-down: ## Stop the local cluster
+	@$(BIN)/cluster down --dir $(BIN)/local-cluster
