@@ -1,0 +1,253 @@
+package gitsrc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+)
+
+// Fetch brings the branch up to date and returns its head; nothing new costs one
+// request. The branch may have been rewritten. On any error, which is a
+// *FetchError, the old head stays. A damaged local copy is cloned again, once per
+// head.
+func (r *Repository) Fetch(ctx context.Context) (SHA, error) {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	h, err := r.fetch(ctx, false)
+	if errors.Is(err, ErrDamaged) && !errors.Is(err, errIncomplete) {
+		h, err = r.fetch(ctx, true)
+	}
+	if err != nil {
+		return "", err
+	}
+	return shaOf(h), nil
+}
+
+func (r *Repository) fetch(ctx context.Context, afresh bool) (plumbing.Hash, error) {
+	var secret string
+	x := &exchange{base: r.http, limits: r.limits, origin: r.address.url}
+	h, err := func() (plumbing.Hash, error) {
+		s, err := r.session(ctx, x, &secret)
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		defer func() { _ = s.Close() }() // it holds nothing
+		advertised, err := s.AdvertisedReferencesContext(ctx)
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		want, ok := advertised.References["refs/heads/"+r.branch]
+		if !ok {
+			return plumbing.ZeroHash, ErrBranchMissing
+		}
+		return want, r.advance(ctx, s, advertised, want, afresh)
+	}()
+	if err != nil {
+		return plumbing.ZeroHash, r.explain(ctx, err, x.failure(), secret)
+	}
+	return h, nil
+}
+
+func (r *Repository) session(ctx context.Context, x *exchange, secret *string) (transport.UploadPackSession, error) {
+	endpoint, err := r.address.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if r.address.local != "" {
+		return localTransport().NewUploadPackSession(endpoint, nil)
+	}
+	if r.token == nil {
+		return x.transport().NewUploadPackSession(endpoint, nil)
+	}
+	if *secret, err = r.token(ctx); err != nil {
+		return nil, &tokenError{err: err}
+	}
+	return x.transport().NewUploadPackSession(endpoint, &githttp.BasicAuth{Username: "x-access-token", Password: *secret})
+}
+
+// advance makes want the head: downloads what is missing, checks it, moves the ref.
+func (r *Repository) advance(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, afresh bool) error {
+	old, err := r.layout.head()
+	if err != nil && !errors.Is(err, ErrNoHead) {
+		return err
+	}
+	suspect := r.store.damaged()
+	if afresh || suspect {
+		if r.cloned.again(want, r.store.corrupted()) {
+			return r.clone(ctx, s, advertised, want)
+		}
+		if afresh {
+			return errIncomplete
+		}
+	}
+	here, err := r.store.has(want)
+	if err != nil {
+		return err
+	}
+	if here && want == old && !suspect {
+		_, err := r.readCommit(want, true)
+		return err
+	}
+	if !here {
+		if err := r.download(ctx, s, advertised, want, old); err != nil {
+			return err
+		}
+	}
+	if suspect { // and a clone did not help: what is missing may belong to an older commit
+		if err := checkConnected(r.store, everything{}, want, plumbing.ZeroHash); err != nil {
+			return err
+		}
+		r.store.sound()
+	}
+	return r.layout.setHead(want)
+}
+
+// download gets what want has more than old, and keeps it only when it is complete.
+func (r *Repository) download(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want, old plumbing.Hash) error {
+	staging, index, err := r.receive(ctx, s, advertised, want, r.haves(old))
+	defer func() { _ = os.RemoveAll(staging) }() // what stays is removed by the next Open
+	if err != nil {
+		return err
+	}
+	known := r.knownTree(old)
+	return r.store.try(staging, index, func() error { return checkConnected(r.store, index, want, known) })
+}
+
+// receive writes a pack into a new folder, which the caller removes, on errors too.
+func (r *Repository) receive(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, have []plumbing.Hash) (dir string, _ *idxfile.MemoryIndex, _ error) {
+	dir, err := os.MkdirTemp(r.layout.dir, unfinished+"packs_")
+	if err != nil {
+		return "", nil, err
+	}
+	stream, err := request(ctx, s, advertised, want, have)
+	if err != nil {
+		return dir, nil, err
+	}
+	index, err := receivePack(dir, stream)
+	return dir, index, errors.Join(err, stream.Close())
+}
+
+// knownTree is the tree of the old head, or zero.
+func (r *Repository) knownTree(old plumbing.Hash) plumbing.Hash {
+	c, err := r.readCommit(old, false)
+	if err != nil {
+		return plumbing.ZeroHash
+	}
+	return c.tree
+}
+
+// clone downloads everything into a folder of its own, and takes the place of
+// what was here only when it is complete.
+func (r *Repository) clone(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash) error {
+	packs, index, err := r.receive(ctx, s, advertised, want, nil)
+	defer func() { _ = os.RemoveAll(packs) }() // what stays is removed by the next Open
+	if err != nil {
+		return err
+	}
+	r.cloned.count++
+	staged := newObjectStore(packs)
+	err = checkConnected(staged, index, want, plumbing.ZeroHash)
+	staged.close()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errIncomplete, err)
+	}
+	err = r.store.replace(func() error { return replaceFiles(r.layout.packDir(), packs) })
+	if err != nil {
+		return err
+	}
+	r.commits.clear()
+	r.folders.clear()
+	return r.layout.setHead(want)
+}
+
+// errIncomplete: even a fresh clone lacks objects.
+var errIncomplete = errors.New("objects are missing on the server, run git fsck there")
+
+// clones counts the full clones of one head, so that a repository which is broken
+// on its server, or a broken disk, does not mean a clone per poll.
+type clones struct {
+	head  plumbing.Hash
+	count int
+}
+
+func (c *clones) again(want plumbing.Hash, corrupted bool) bool {
+	const mostPerHead = 3
+	if c.head != want {
+		*c = clones{head: want}
+	}
+	return c.count == 0 || corrupted && c.count < mostPerHead
+}
+
+// everything is an index that calls every object fresh, so that all are checked.
+type everything struct{ *idxfile.MemoryIndex }
+
+func (everything) Contains(plumbing.Hash) (bool, error) { return true, nil }
+
+func replaceFiles(dir, by string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(by, dir); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(dir))
+}
+
+// haves is how many commits are offered: enough for the server to find common
+// ground with a rewritten branch. go-git negotiates in one round.
+const haves = 64
+
+func (r *Repository) haves(old plumbing.Hash) []plumbing.Hash {
+	if old.IsZero() {
+		return nil
+	}
+	commits, _ := r.FirstParents(shaOf(old), haves, nil) // whatever is readable helps
+	hashes := make([]plumbing.Hash, 0, len(commits))
+	for _, c := range commits {
+		hashes = append(hashes, c.SHA.hash())
+	}
+	return hashes
+}
+
+func request(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, have []plumbing.Hash) (io.ReadCloser, error) {
+	req := packp.NewUploadPackRequestFromCapabilities(advertised.Capabilities)
+	if advertised.Capabilities.Supports(capability.NoProgress) {
+		if err := req.Capabilities.Set(capability.NoProgress); err != nil {
+			return nil, err
+		}
+	}
+	req.Wants = []plumbing.Hash{want}
+	req.Haves = have
+	response, err := s.UploadPack(ctx, req)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		// The in-process server does not know one of our commits; without any it will.
+		return nil, damaged(want, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case req.Capabilities.Supports(capability.Sideband64k):
+		return packStream{sideband.NewDemuxer(sideband.Sideband64k, response), response}, nil
+	case req.Capabilities.Supports(capability.Sideband):
+		return packStream{sideband.NewDemuxer(sideband.Sideband, response), response}, nil
+	default:
+		return response, nil
+	}
+}
+
+type packStream struct {
+	io.Reader
+	io.Closer
+}
