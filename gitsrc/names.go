@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
+// Bounds of a path inside a tree.
 const (
-	// MaxPathLength and MaxDepth bound a path inside a tree: bytes and elements.
-	MaxPathLength = 4096
-	MaxDepth      = 64
+	MaxPathLength = 4096 // bytes
+	MaxDepth      = 64   // elements
 )
 
 // checkPath accepts what fs.ValidPath accepts, within the limits.

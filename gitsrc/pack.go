@@ -108,7 +108,7 @@ func checkPackBounds(f *os.File) error {
 		if err != nil {
 			return err
 		}
-		size := uint64(max(header.Length, 0)) //nolint:gosec // not negative
+		size := uint64(max(header.Length, 0))
 		start := &prefix{}
 		if size <= maxPackedObject {
 			if _, _, err := scanner.NextObject(start); err != nil {
@@ -147,7 +147,7 @@ func (h *prefix) Write(p []byte) (int, error) {
 }
 
 func syncFolder(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // a directory of our own
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (s *packSet) load() error {
 func packName(checksum plumbing.Hash) string { return "pack-" + checksum.String() }
 
 func readIndex(name string) (index *idxfile.MemoryIndex, err error) {
-	f, err := os.Open(name) //nolint:gosec // a file of our own
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -40,8 +40,10 @@ func newRemote(t testing.TB) *remote {
 	s.git(s.dir, "config", "http.uploadpack", "true")
 	backend := &cgi.Handler{
 		Path: filepath.Join(s.git("", "--exec-path"), "git-http-backend"),
-		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
-			"GIT_CONFIG_SYSTEM=/dev/null", "PATH=" + os.Getenv("PATH")},
+		Env: []string{
+			"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
+			"GIT_CONFIG_SYSTEM=/dev/null", "PATH=" + os.Getenv("PATH"),
+		},
 	}
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()

@@ -3,7 +3,7 @@ package gitsrc
 import (
 	"bytes"
 	"compress/zlib"
-	"crypto/sha1" //nolint:gosec // the checksum of packs
+	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -83,7 +83,7 @@ func packOf(kind byte, declared uint64, content []byte) []byte {
 	z := zlib.NewWriter(&b)
 	_, _ = z.Write(content)
 	_ = z.Close()
-	sum := sha1.Sum(b.Bytes()) //nolint:gosec // the checksum of packs
+	sum := sha1.Sum(b.Bytes())
 	b.Write(sum[:])
 	return b.Bytes()
 }

@@ -237,7 +237,8 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 
 func (t *Tree) describe(op, name string, e object.TreeEntry) (fs.FileInfo, error) {
 	info := fileInfo{name: path.Base(name), mode: e.Mode}
-	if e.Mode == filemode.Dir || irregular(e.Mode) != nil {
+	sized := e.Mode != filemode.Dir && irregular(e.Mode) == nil
+	if !sized {
 		return info, nil
 	}
 	size, err := t.repository.store.size(e.Hash)
