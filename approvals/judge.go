@@ -1,0 +1,63 @@
+package approvals
+
+// Judge says what the reviews come to. It goes through an ordered list of rules;
+// the first that has something to say decides. That list is the whole of it.
+func Judge(f Facts, p Policy) Verdict {
+	q := &question{facts: f, policy: p.parts()}
+	for _, rule := range []func(*question) (Verdict, bool){
+		unreadable,
+		notOnePullRequest,
+		// Not judged yet: what landed is what was reviewed (the tree of the merge).
+		// Not judged yet: a label that holds a pull request.
+		incompletePullRequest,
+		requestedChanges,
+		// Not judged yet: the approval is younger than the head that it is for.
+		unattributedCommit,
+		unreadPermission,
+		impossiblePolicy,
+		unmetPolicy,
+		// Not judged yet: required checks.
+	} {
+		if v, decided := rule(q); decided {
+			return v
+		}
+	}
+	return q.approved()
+}
+
+// question is what the rules share: the facts, the policy's parts, and the pull
+// request once there is exactly one.
+type question struct {
+	facts  Facts
+	policy []Policy
+	pull   PullRequest
+}
+
+func (q *question) verdict(s State, reason string) (Verdict, bool) {
+	return Verdict{
+		State: s, Reason: reason, Commit: q.facts.Commit,
+		PullRequest: q.pull.Number, PullRequestURL: q.pull.URL,
+	}, true
+}
+
+func undecided() (Verdict, bool) { return Verdict{}, false }
+
+// approved is what remains when every part of the policy is met.
+func (q *question) approved() Verdict {
+	var approvers []Approver
+	for _, r := range q.approvals() {
+		for _, part := range q.policy {
+			if part.names(r.User.Login) || part.Any > 0 && q.countsFor(part, *r.User) {
+				approvers = append(approvers, Approver{Login: r.User.Login, UserID: r.User.ID, ReviewID: r.ID})
+				break
+			}
+		}
+	}
+	logins := make([]string, 0, len(approvers))
+	for _, a := range approvers {
+		logins = append(logins, a.Login)
+	}
+	v, _ := q.verdict(Approved, "approved by "+enumerate(logins, "and")+" in "+q.pull.name())
+	v.Approvers = approvers
+	return v
+}
