@@ -1,0 +1,141 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"time"
+
+	"banksman.dev/render"
+)
+
+// refusedKey names a variant whose content the API server refused.
+type refusedKey struct {
+	service render.ServiceName
+	track   Track
+}
+
+// A refusal is a permanent error of an apply: the same content would be
+// refused again, so it is not sent again before the next poll.
+type refusal struct {
+	digest render.Digest
+	err    *ApplyError
+	poll   int
+}
+
+// act carries out a decision. The record is saved before the first object is
+// sent, and names every object that may be sent. It says whether there is more
+// to decide.
+func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err error) {
+	stable, beside, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
+	if err != nil {
+		d.Full.Aim, d.Canary.Aim = LeaveAlone, LeaveAlone
+	}
+	record := d.Record
+	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
+	l.logTransition(record.Service, d.View)
+	if err := errors.Join(err, l.Save(ctx, record, d.View)); err != nil {
+		return false, err
+	}
+	refusedBefore := len(l.refused)
+	if err := errors.Join(l.bring(ctx, d.Full, stable, &record), l.bring(ctx, d.Canary, beside, &record)); err != nil {
+		return false, err
+	}
+	if err := l.prune(ctx, o, d, append(stable.Objects, beside.Objects...), &record); err != nil {
+		return false, err
+	}
+	if err := l.Save(ctx, record, d.View); err != nil {
+		return false, err
+	}
+	return !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore, nil
+}
+
+func refOf(t Target) *Ref {
+	if t.Aim != Run {
+		return nil
+	}
+	return &t.Ref
+}
+
+// bring applies a set and notes the objects' UIDs. A permanent refusal is not
+// an error of the pass: the next look sees it as a failed variant.
+func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error {
+	key := refusedKey{s.Service, s.Track}
+	if t.Aim != Run {
+		delete(l.refused, key)
+		return nil
+	}
+	if r, ok := l.refused[key]; ok {
+		if r.digest == s.Ref.Digest && r.poll == l.polls {
+			return nil
+		}
+		delete(l.refused, key)
+	}
+	entries, err := l.Apply(ctx, s)
+	record.Inventory = withEntries(record.Inventory, entries)
+	var refused *ApplyError
+	if errors.As(err, &refused) && refused.Permanent {
+		l.refused[key] = refusal{digest: s.Ref.Digest, err: refused, poll: l.polls}
+		return nil
+	}
+	return err
+}
+
+// prune removes what neither target wants. It runs only after both variants
+// were applied whole.
+func (l *Loop) prune(ctx context.Context, o Observed, d Decision, wanted []render.Object, record *Record) error {
+	if d.Canary.Aim == LeaveAlone || l.isRefused(record.Service) {
+		return nil
+	}
+	settled := d.Full.Aim == Run && record.Rolling == nil &&
+		o.Full.Digest == d.Full.Ref.Digest && o.Full.Health == Healthy
+	gone := superfluous(record.Inventory, wanted, settled)
+	if len(gone) == 0 {
+		return nil
+	}
+	kept, err := l.Prune(ctx, record.Service, gone)
+	record.Inventory = without(record.Inventory, gone, kept)
+	if len(kept) > 0 {
+		l.wakeAt[record.Service] = l.Now().Add(time.Second)
+	}
+	return err
+}
+
+// without takes the entries that are gone out of an inventory.
+func without(inventory, pruned, kept []Entry) []Entry {
+	still := map[render.ObjectID]bool{}
+	for _, e := range kept {
+		still[e.ID()] = true
+	}
+	gone := map[render.ObjectID]bool{}
+	for _, e := range pruned {
+		gone[e.ID()] = !still[e.ID()]
+	}
+	var left []Entry
+	for _, e := range inventory {
+		if !gone[e.ID()] {
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
+func (l *Loop) isRefused(name render.ServiceName) bool {
+	for _, track := range []Track{TrackStable, TrackCanary} {
+		if _, ok := l.refused[refusedKey{name, track}]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// logTransition writes one line when what a person sees of a service changes.
+func (l *Loop) logTransition(name render.ServiceName, v View) {
+	was, seen := l.lastLog[name]
+	l.lastLog[name] = v
+	if seen && was.Step == v.Step && was.Head == v.Head && reflect.DeepEqual(was.Waits, v.Waits) && was.Ready == v.Ready {
+		return
+	}
+	l.Log.Info("service", "service", name, "step", v.Step, "ready", v.Ready,
+		"commit", v.Head.Commit, "reason", v.Reason, "waits", v.Waits)
+}

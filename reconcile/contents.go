@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// contents remembers what commits hold. A commit never changes, so an answer
+// never ages; only a reading that failed is not kept.
+type contents struct {
+	catalogs map[gitsrc.SHA]catalogAt
+	releases map[releaseKey]releaseAt
+	// overlaps is about one commit, the head: services that render an object
+	// of another one.
+	overlaps   map[render.ServiceName]error
+	overlapsAt gitsrc.SHA
+}
+
+type releaseKey struct {
+	service render.ServiceName
+	commit  gitsrc.SHA
+}
+
+type catalogAt struct {
+	catalog *render.Catalog
+	tree    *gitsrc.Tree
+	err     error
+}
+
+type releaseAt struct {
+	release render.Release
+	entry   render.Entry
+	inputs  []string // paths that the rendering read, without the catalog's own
+	problem Problem
+	err     error
+}
+
+// Bounds of the cache: past them it is emptied and fills again.
+const (
+	mostCatalogs = 256
+	mostReleases = 16384
+)
+
+func newContents() contents {
+	return contents{catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{}}
+}
+
+func (c *contents) catalog(l *Loop, commit gitsrc.SHA) catalogAt {
+	if at, ok := c.catalogs[commit]; ok {
+		return at
+	}
+	tree, err := l.Source.Tree(commit)
+	if err != nil {
+		return catalogAt{err: fmt.Errorf("read commit %s: %w", commit.Short(), err)}
+	}
+	catalog, err := render.ReadCatalog(tree, l.CatalogPath)
+	if len(c.catalogs) >= mostCatalogs {
+		clear(c.catalogs)
+	}
+	at := catalogAt{catalog: catalog, tree: tree, err: err}
+	c.catalogs[commit] = at
+	return at
+}
+
+// release renders one service at one commit, once.
+func (c *contents) release(l *Loop, name render.ServiceName, commit gitsrc.SHA) releaseAt {
+	key := releaseKey{name, commit}
+	if at, ok := c.releases[key]; ok {
+		return at
+	}
+	in := c.catalog(l, commit)
+	if in.tree == nil {
+		return releaseAt{problem: ProblemUnreadable, err: in.err}
+	}
+	at := releaseAt{problem: ProblemUnreadable, err: in.err}
+	if in.err == nil {
+		at = l.renderAt(in, name, commit)
+	}
+	if len(c.releases) >= mostReleases {
+		clear(c.releases)
+	}
+	c.releases[key] = at
+	return at
+}
+
+// overlap is why a service must not be applied beside the others at a commit.
+func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) error {
+	in := c.catalog(l, commit)
+	if in.err != nil {
+		return nil
+	}
+	if c.overlapsAt != commit {
+		var all []render.Release
+		for _, other := range in.catalog.Names() {
+			if at := c.release(l, other, commit); at.err == nil {
+				all = append(all, at.release)
+			}
+		}
+		c.overlaps, c.overlapsAt = render.Overlaps(all), commit
+	}
+	return c.overlaps[name]
+}
+
+func (l *Loop) renderAt(in catalogAt, name render.ServiceName, commit gitsrc.SHA) releaseAt {
+	entry, ok := in.catalog.Entries[name]
+	if !ok {
+		return releaseAt{problem: ProblemGone, err: errors.New("the catalog does not name this service")}
+	}
+	tree := &readTree{tree: in.tree, read: map[string]bool{}}
+	release, err := l.Renderer.Release(tree, in.catalog, name, commit)
+	if err != nil {
+		return releaseAt{entry: entry, inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
+	}
+	return releaseAt{entry: entry, inputs: tree.paths(), release: release}
+}
+
+// point says what a service was at a commit.
+func (c *contents) point(l *Loop, name render.ServiceName, commit gitsrc.SHA) point {
+	at := c.release(l, name, commit)
+	p := point{commit: commit}
+	if at.err != nil {
+		p.fault, p.absent = at.err.Error(), at.problem == ProblemGone
+	} else {
+		p.digest = at.release.Digest
+	}
+	if at.entry.Name != "" {
+		p.rules = at.entry.RulesDigest()
+	}
+	return p
+}
+
+// touches says whether a commit changed, against the one before it, any of the
+// inputs of a rendering. Catalogs count, except where neither names the service.
+func (l *Loop) touches(inputs []string, before, after point) bool {
+	a, b := l.content.catalog(l, before.commit), l.content.catalog(l, after.commit)
+	if a.tree == nil || b.tree == nil {
+		return true
+	}
+	if !before.absent || !after.absent {
+		inputs = append(slices.Clone(inputs), l.catalogFile())
+	}
+	return inputsSum(a.tree, inputs) != inputsSum(b.tree, inputs)
+}
+
+func (l *Loop) catalogFile() string {
+	if l.CatalogPath != "" {
+		return l.CatalogPath
+	}
+	return "services.yaml"
+}

@@ -1,0 +1,76 @@
+package reconcile
+
+import "time"
+
+// A Track is the value of the label banksman.dev/track.
+type Track string
+
+// The tracks: objects of the full variant are stable.
+const (
+	TrackStable Track = "stable"
+	TrackCanary Track = "canary"
+)
+
+// An Aim says what to do about a variant.
+type Aim int
+
+// The aims.
+const (
+	LeaveAlone Aim = iota // write nothing
+	Run                   // bring the cluster to the target's release, drift included
+	Absent                // remove the variant's own objects
+)
+
+// A Target is what a variant is to become.
+type Target struct {
+	Aim  Aim
+	Ref  Ref    // when Aim is Run
+	Rule string // the rule that matched, for tests and logs
+}
+
+// A Step is where a service stands, for people.
+type Step string
+
+// The steps.
+const (
+	StepUpToDate    Step = "Up to date"
+	StepCanary      Step = "Canary"
+	StepBake        Step = "Bake"
+	StepApproval    Step = "Approval"
+	StepFull        Step = "Full"
+	StepRollback    Step = "Rollback"
+	StepHeld        Step = "Held"
+	StepSuspended   Step = "Suspended"
+	StepUnreadable  Step = "Unreadable"
+	StepRewritten   Step = "Rewritten"
+	StepGone        Step = "Removed"
+	StepNotReleased Step = "Not released"
+)
+
+// A View is what a person is shown. It is derived on every pass and never read
+// back.
+type View struct {
+	Step   Step
+	Reason string   // a sentence
+	Waits  []string // on whom or what; sorted
+	Next   string   // the command or act that goes on from here; may be ""
+	// Ready: what runs is what the branch says and it is healthy.
+	// Stalled: nothing will move without somebody acting on an error.
+	Ready, Stalled bool
+
+	Head         Ref
+	Full, Canary Live
+}
+
+// A Decision is what one pass is to do, and why.
+type Decision struct {
+	// Record is the next record. It is saved before anything is applied.
+	Record       Record
+	Full, Canary Target
+	// WantsFreshVerdict asks for an uncached look at the forge and another
+	// decision: the last check before the first full write.
+	WantsFreshVerdict bool
+	// Again is how long until time alone may change the decision; 0 is never.
+	Again time.Duration
+	View  View
+}

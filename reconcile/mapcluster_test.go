@@ -1,0 +1,160 @@
+package reconcile_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"banksman.dev/gitsrc"
+	"banksman.dev/reconcile"
+	"banksman.dev/render"
+)
+
+// A mapCluster is a cluster and its Deliveries as maps. What is applied is
+// healthy at the next look, unless its image is named bad or slow.
+type mapCluster struct {
+	objects   map[render.ObjectID]render.Object
+	uid       int
+	uids      map[render.ObjectID]string
+	bad, slow map[string]bool
+	records   map[render.ServiceName]reconcile.Record
+	views     map[render.ServiceName]reconcile.View
+	orders    map[render.ServiceName]reconcile.Orders
+	sent      int
+}
+
+func newMapCluster() *mapCluster {
+	return &mapCluster{
+		objects: map[render.ObjectID]render.Object{}, uids: map[render.ObjectID]string{},
+		bad: map[string]bool{}, slow: map[string]bool{},
+		records: map[render.ServiceName]reconcile.Record{}, views: map[render.ServiceName]reconcile.View{},
+		orders: map[render.ServiceName]reconcile.Orders{},
+	}
+}
+
+func (c *mapCluster) services() []render.ServiceName {
+	return slices.Sorted(maps.Keys(c.records))
+}
+
+func (c *mapCluster) load(name render.ServiceName) (reconcile.Record, reconcile.Orders, bool) {
+	r, ok := c.records[name]
+	return r, c.orders[name], ok
+}
+
+func (c *mapCluster) save(_ context.Context, r reconcile.Record, v reconcile.View) error {
+	c.records[r.Service], c.views[r.Service] = r, v
+	return nil
+}
+
+func (c *mapCluster) apply(_ context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
+	var entries []reconcile.Entry
+	for _, o := range s.Objects {
+		id := o.ID()
+		if c.uids[id] == "" {
+			c.uid++
+			c.uids[id] = fmt.Sprintf("uid-%d", c.uid)
+		}
+		if !reflect.DeepEqual(c.objects[id], o) {
+			c.objects[id] = o
+			c.sent++
+		}
+		entries = append(entries, reconcile.Entry{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, UID: c.uids[id], Track: s.Track})
+	}
+	return entries, nil
+}
+
+func (c *mapCluster) prune(_ context.Context, _ render.ServiceName, entries []reconcile.Entry) ([]reconcile.Entry, error) {
+	for _, e := range entries {
+		delete(c.objects, e.ID())
+		delete(c.uids, e.ID())
+	}
+	return nil, nil
+}
+
+func (c *mapCluster) live(_ context.Context, s reconcile.Set) (reconcile.Live, error) {
+	l := reconcile.Live{Digest: s.Ref.Digest, Health: reconcile.Healthy}
+	for _, o := range s.Objects {
+		if !reflect.DeepEqual(c.objects[o.ID()], o) {
+			return reconcile.Live{Digest: s.Ref.Digest, Health: reconcile.Missing, Message: o.String() + " is not there"}, nil
+		}
+		image := imageOf(o)
+		name := strings.ToLower(o.Kind() + "/" + o.Name())
+		switch {
+		case image == "":
+		case c.bad[image] || c.bad[name]:
+			l.Health, l.Message = reconcile.Failed, image+" crashes"
+		case c.slow[image] || c.slow[name]:
+			l.Health, l.Message = reconcile.Progressing, image+" is starting"
+		}
+	}
+	return l, nil
+}
+
+func (c *mapCluster) view(name render.ServiceName) reconcile.View { return c.views[name] }
+
+// image is the image that a workload or, for other objects, the text that a
+// ConfigMap carries: "-" when there is none.
+func (c *mapCluster) image(kindAndName string) string {
+	for id, o := range c.objects {
+		if strings.EqualFold(id.Kind+"/"+id.Name, kindAndName) {
+			return imageOf(o)
+		}
+	}
+	return "-"
+}
+
+func (c *mapCluster) remove(kindAndName string) error {
+	for id := range c.objects {
+		if strings.EqualFold(id.Kind+"/"+id.Name, kindAndName) {
+			delete(c.objects, id)
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no %s", kindAndName)
+}
+
+// order gives the service web an operator's order: suspend, retry, acknowledge
+// or, with "-", takes it back.
+func (c *mapCluster) order(verb, value string) error {
+	o := c.orders["web"]
+	switch verb {
+	case "suspend":
+		o.Suspend = nil
+		if value != "-" {
+			o.Suspend = &reconcile.Suspend{Reason: value, By: "carol"}
+		}
+	case "retry":
+		o.Retry = value
+	case "acknowledge":
+		o.Acknowledge = gitsrc.SHA(value)
+	default:
+		return fmt.Errorf("unknown order %q", verb)
+	}
+	c.orders["web"] = o
+	return nil
+}
+
+func imageOf(o render.Object) string {
+	var workload struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					Containers []struct{ Image string }
+				}
+			}
+		}
+		Data struct{ Text string }
+	}
+	b, err := json.Marshal(o)
+	if err != nil || json.Unmarshal(b, &workload) != nil {
+		return ""
+	}
+	if containers := workload.Spec.Template.Spec.Containers; len(containers) > 0 {
+		return containers[0].Image
+	}
+	return workload.Data.Text
+}

@@ -1,0 +1,236 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// observe gathers everything that Decide needs to know of one service. With
+// fresh, the forge is asked again without any cache.
+func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool) (Observed, error) {
+	record, orders, ok := l.Load(name)
+	if !ok {
+		record = Record{Service: name}
+	}
+	o := Observed{Now: l.Now(), Record: record, Orders: orders}
+	w, err := l.walk(name, l.head, bases(record, orders, l.Trust))
+	if err != nil {
+		return o, err
+	}
+	l.lookAtHead(&o, w)
+	if record.Namespace == "" {
+		o.Record.Namespace = l.namespaceOf(name)
+	}
+	o.StartRules = l.startRules(name)
+	l.lookAtCluster(ctx, &o)
+	l.hearVerdicts(ctx, &o, w, fresh)
+	return o, nil
+}
+
+// walked is a piece of the branch's first-parent history, oldest first. Its
+// first point is the base that the others are compared with.
+type walked struct {
+	points []point
+	base   gitsrc.SHA // "" for the beginning of history
+	lost   string     // why no base was found; then points is the newest commit alone
+}
+
+// mostCommits bounds a walk. A base further back than this is not found, and
+// the branch counts as rewritten.
+const mostCommits = 2000
+
+// bases are the commits at which a walk may end: everything up to them counts
+// as approved. None means the beginning of history.
+func bases(r Record, orders Orders, trust gitsrc.SHA) []gitsrc.SHA {
+	var found []gitsrc.SHA
+	if r.Promoted != nil {
+		found = append(found, r.Promoted.Commit)
+	}
+	for _, c := range []gitsrc.SHA{r.Settled, orders.Acknowledge, trust} {
+		if c != "" {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func (l *Loop) walk(name render.ServiceName, from gitsrc.SHA, bases []gitsrc.SHA) (walked, error) {
+	var base gitsrc.SHA
+	commits, err := l.Source.FirstParents(from, mostCommits, func(c gitsrc.Commit) bool {
+		for _, b := range bases {
+			if c.SHA == b {
+				base = b
+				return true
+			}
+		}
+		return false
+	})
+	switch {
+	case errors.Is(err, gitsrc.ErrWalkTooLong) || err == nil && base == "" && len(bases) > 0:
+		return walked{points: []point{l.content.point(l, name, from)}, lost: l.lost(bases)}, nil
+	case err != nil:
+		return walked{}, fmt.Errorf("walk the history of %s: %w", l.Branch, err)
+	}
+	w := walked{base: base, points: []point{{}}}
+	if base != "" {
+		w.points[0] = l.content.point(l, name, base)
+	}
+	for i := len(commits) - 1; i >= 0; i-- {
+		w.points = append(w.points, l.content.point(l, name, commits[i].SHA))
+	}
+	return w, nil
+}
+
+// lost says which commit a walk did not come to.
+func (l *Loop) lost(bases []gitsrc.SHA) string {
+	if len(bases) == 0 {
+		return fmt.Sprintf("the history of %s is longer than the %d commits that are looked at; name a trusted commit", l.Branch, mostCommits)
+	}
+	return fmt.Sprintf("%s no longer contains %s, which was approved: its history was rewritten", l.Branch, bases[0].Short())
+}
+
+// lookAtHead says what the service is at the branch's head.
+func (l *Loop) lookAtHead(o *Observed, w walked) {
+	name := o.Record.Service
+	at := l.content.release(l, name, l.head)
+	i := introduced(w.points)
+	h := Head{Branch: l.head, Problem: at.problem, HasCanary: at.release.HasCanary}
+	h.Ref = Ref{Commit: w.points[i].commit, Digest: at.release.Digest}
+	if i == 0 && w.base != "" && w.base == o.Record.Settled && o.Record.Promoted != nil {
+		h.Commit = o.Record.Promoted.Commit
+	}
+	if at.err != nil {
+		h.Cause = at.err.Error()
+	}
+	// What runs already keeps its objects; the newcomer is refused.
+	if err := l.content.overlap(l, name, l.head); err != nil && !o.Record.runs(h.Digest) {
+		h.Problem, h.Cause = ProblemUnrenderable, err.Error()
+	}
+	if at.entry.Name != "" {
+		h.Rules = rulesOf(at.entry, l.head)
+	}
+	if w.lost != "" && h.Problem == ProblemNone {
+		h.Problem, h.Cause = ProblemRewritten, w.lost
+	}
+	o.Head = h
+	o.Distance = len(w.points) - 1
+	o.Changes = changesSince(w.points, o.Record.Observed)
+}
+
+func rulesOf(e render.Entry, commit gitsrc.SHA) Rules {
+	return Rules{Commit: commit, Pipeline: e.Pipeline, OnRemoval: e.OnRemoval, Digest: e.RulesDigest()}
+}
+
+// startRules govern a service that nothing governs yet: the trusted commit's
+// entry, else the defaults.
+func (l *Loop) startRules(name render.ServiceName) Rules {
+	if l.Trust != "" {
+		if at := l.content.release(l, name, l.Trust); at.entry.Name != "" {
+			return rulesOf(at.entry, l.Trust)
+		}
+	}
+	return rulesOf(render.DefaultEntry(name), "")
+}
+
+// namespaceOf is where the service's Delivery stands: beside its workload.
+func (l *Loop) namespaceOf(name render.ServiceName) string {
+	at := l.content.release(l, name, l.head)
+	switch {
+	case at.release.Namespace != "":
+		return at.release.Namespace
+	case at.entry.Namespace != "":
+		return at.entry.Namespace
+	}
+	return l.Namespace
+}
+
+// lookAtCluster looks at what each variant was last brought to.
+func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
+	full := o.Record.Rolling
+	if full == nil {
+		full = o.Record.Promoted
+	}
+	var canary *Ref
+	if o.Record.Canary != nil {
+		canary = &o.Record.Canary.Ref
+	}
+	stable, beside, err := l.sets(o.Record, full, canary)
+	if full != nil {
+		o.Full = l.liveOf(ctx, stable, err)
+	}
+	if canary != nil {
+		o.Canary = l.liveOf(ctx, beside, err)
+	}
+}
+
+func (l *Loop) liveOf(ctx context.Context, s Set, err error) Live {
+	if err == nil {
+		if r, ok := l.refused[refusedKey{s.Service, s.Track}]; ok && r.digest == s.Ref.Digest {
+			return Live{Digest: s.Ref.Digest, Health: Failed, Message: r.err.Error()}
+		}
+		var live Live
+		if live, err = l.Live(ctx, s); err == nil {
+			live.Digest = s.Ref.Digest
+			return live
+		}
+	}
+	return Live{Health: Missing, Message: err.Error()}
+}
+
+// sets are the objects of both variants for these two releases.
+func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, err error) {
+	fullRelease, err := l.releaseOf(r.Service, full)
+	if err != nil {
+		return Set{}, Set{}, err
+	}
+	canaryRelease, err := l.releaseOf(r.Service, canary)
+	if err != nil {
+		return Set{}, Set{}, err
+	}
+	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable}
+	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary}
+	stable.Objects, beside.Objects = place(fullRelease, canaryRelease)
+	if full != nil {
+		stable.Ref = *full
+	}
+	if canary != nil {
+		beside.Ref = *canary
+	}
+	return stable, beside, nil
+}
+
+// releaseOf renders what a Ref names. Bytes that no longer give its digest are
+// an error: they are not what was approved.
+func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, error) {
+	if ref == nil {
+		return nil, nil
+	}
+	at := l.content.release(l, name, ref.Commit)
+	if at.err != nil {
+		return nil, fmt.Errorf("render %s at %s: %w", name, ref.Commit.Short(), at.err)
+	}
+	if at.release.Digest != ref.Digest {
+		return nil, fmt.Errorf("render %s at %s: the digest is %s and was %s; nothing is written",
+			name, ref.Commit.Short(), at.release.Digest.Short(), ref.Digest.Short())
+	}
+	return &at.release, nil
+}
+
+// nothingToApprove is what is said when nothing needs an approval.
+func nothingToApprove(o *Observed, w walked, trust gitsrc.SHA) approvals.Verdict {
+	v := approvals.Verdict{State: approvals.Approved, Commit: approvals.SHA(o.Head.Commit)}
+	switch w.base {
+	case trust:
+		v.Reason = "trusted: everything up to " + trust.Short() + " counts as approved"
+	case o.Orders.Acknowledge:
+		v.Reason = "acknowledged by an operator up to " + w.base.Short()
+	default:
+		v.Reason = "this content was approved before"
+	}
+	return v
+}

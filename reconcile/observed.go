@@ -1,0 +1,111 @@
+package reconcile
+
+import (
+	"time"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// A Problem is why the branch's head cannot be used for a service.
+type Problem string
+
+// The problems that a head can have. None means usable, unless it is held.
+const (
+	ProblemNone         Problem = ""
+	ProblemUnreadable   Problem = "unreadable"   // the commit or its catalog cannot be read
+	ProblemUnrenderable Problem = "unrenderable" // this service cannot be rendered
+	ProblemRewritten    Problem = "rewritten"    // history no longer contains what is promoted
+	ProblemGone         Problem = "gone"         // the catalog no longer names the service
+)
+
+// A Head is the release at the branch's head, as far as this service goes.
+type Head struct {
+	// Branch is the branch's newest commit.
+	Branch gitsrc.SHA
+	// Ref is the release: its commit is the newest one that changed the
+	// service, and carries its statuses.
+	Ref
+	HasCanary bool
+	Problem   Problem
+	Cause     string // the problem in a sentence
+	Rules     Rules  // what the head's catalog says of the steps
+}
+
+// Health is what the objects of a variant are like in the cluster.
+type Health int
+
+// The healths, in Argo CD's words.
+const (
+	Missing     Health = iota // not all objects are there with this content
+	Progressing               // applied, on its way
+	Healthy                   // settled
+	Failed                    // will not settle without a change
+)
+
+func (h Health) String() string {
+	switch h {
+	case Missing:
+		return "missing"
+	case Progressing:
+		return "progressing"
+	case Healthy:
+		return "healthy"
+	case Failed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// Live is what the cluster holds of one variant.
+type Live struct {
+	Digest  render.Digest // whose objects were looked at; "" when nothing was
+	Health  Health
+	Message string   // why it is not healthy, in a sentence
+	Images  []string // of the Pod templates, sorted
+	Pods    string   // "3/9 Pods ready"; "" without a workload
+}
+
+// Suspend is an operator's order to write nothing.
+type Suspend struct {
+	Reason, By string
+	Until      time.Time // zero: until it is taken back
+}
+
+// Orders are what an operator may say of a service: the Delivery's spec.
+type Orders struct {
+	Suspend     *Suspend
+	Retry       string     // a token; a new one ends the head's hold once
+	Acknowledge gitsrc.SHA // the operator answers for everything up to it
+}
+
+// Observed is everything that Decide may look at.
+type Observed struct {
+	Now    time.Time
+	Record Record
+	Orders Orders
+	Head   Head
+
+	// Full is about the release that Rolling, else Promoted names; Canary is
+	// about the one in the canary slot.
+	Full, Canary Live
+
+	// Verdict is about the head's range, RollingVerdict about Rolling's.
+	Verdict, RollingVerdict approvals.Verdict
+	// VerdictFresh says that Verdict came from an uncached look at the forge
+	// in this very pass, or needed none.
+	VerdictFresh bool
+
+	// RulesVerdict is about the commits that changed the service's steps
+	// since the governing entry. StartRules govern when nothing does yet.
+	RulesVerdict approvals.Verdict
+	StartRules   Rules
+
+	// Changes are the commits since Record.Observed that changed the service,
+	// oldest first; the newest is the head's.
+	Changes []gitsrc.SHA
+	// Distance is how many commits lie between the head and the newest one up
+	// to which everything counts as approved.
+	Distance int
+}

@@ -1,0 +1,101 @@
+package reconcile
+
+import (
+	"slices"
+	"strings"
+
+	"banksman.dev/render"
+)
+
+// place divides the objects of both targets between the tracks. Shared objects
+// follow full, so that no unapproved configuration reaches full Pods. A shared
+// object that full does not render is created with the canary when it is of a
+// kind that the canary needs to run; any other waits for full.
+func place(full, canary *render.Release) (stable, beside []render.Object) {
+	if full != nil {
+		stable = append(slices.Clone(full.Full), full.Shared...)
+	}
+	if canary == nil {
+		return stable, nil
+	}
+	taken := map[render.ObjectID]bool{}
+	for _, o := range stable {
+		taken[o.ID()] = true
+	}
+	for _, o := range canary.Canary {
+		if !taken[o.ID()] {
+			beside = append(beside, o)
+		}
+	}
+	for _, o := range canary.Shared {
+		if !taken[o.ID()] && comesWithCanary(o) {
+			beside = append(beside, o)
+		}
+	}
+	return stable, beside
+}
+
+func comesWithCanary(o render.Object) bool {
+	switch o.ID().Group + "/" + o.Kind() {
+	case "/ConfigMap", "/Secret", "/Service", "/ServiceAccount":
+		return true
+	}
+	return false
+}
+
+// entriesOf are the inventory entries of objects that may not exist yet.
+func entriesOf(objects []render.Object, track Track) []Entry {
+	entries := make([]Entry, 0, len(objects))
+	for _, o := range objects {
+		id := o.ID()
+		_, version := groupVersion(o.APIVersion())
+		entries = append(entries, Entry{
+			Group: id.Group, Version: version, Kind: id.Kind,
+			Namespace: id.Namespace, Name: id.Name, Track: track,
+		})
+	}
+	return entries
+}
+
+func groupVersion(apiVersion string) (group, version string) {
+	if group, version, ok := strings.Cut(apiVersion, "/"); ok {
+		return group, version
+	}
+	return "", apiVersion
+}
+
+// withEntries adds entries to an inventory. What an entry says of its track and
+// UID replaces what was known; an unknown UID replaces nothing.
+func withEntries(inventory, entries []Entry) []Entry {
+	out := slices.Clone(inventory)
+	for _, e := range entries {
+		i := slices.IndexFunc(out, func(o Entry) bool { return o.ID() == e.ID() })
+		if i < 0 {
+			out = append(out, e)
+			continue
+		}
+		if e.UID == "" {
+			e.UID = out[i].UID
+		}
+		out[i] = e
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return a.ID().Compare(b.ID()) })
+	return out
+}
+
+// superfluous are the entries that no target wants any more. Objects of the
+// stable track go only when full has settled: Pods of the release before may
+// still need them.
+func superfluous(inventory []Entry, wanted []render.Object, fullSettled bool) []Entry {
+	keep := map[render.ObjectID]bool{}
+	for _, o := range wanted {
+		keep[o.ID()] = true
+	}
+	var out []Entry
+	for _, e := range inventory {
+		if !keep[e.ID()] && (fullSettled || e.Track == TrackCanary) {
+			out = append(out, e)
+		}
+	}
+	return out
+}

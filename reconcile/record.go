@@ -1,0 +1,223 @@
+package reconcile
+
+import (
+	"slices"
+	"time"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// A Ref names a release without carrying its objects.
+type Ref struct {
+	Commit gitsrc.SHA
+	Digest render.Digest
+	// Since is when the release got the place that the Ref stands in.
+	Since time.Time
+}
+
+// A Slot is the canary slot: whose content the canary runs, and how far its
+// steps have come.
+type Slot struct {
+	Ref
+	Healthy bool
+	// HealthSince is when Healthy last changed, or Since before it ever did.
+	HealthSince time.Time
+	// Passed is when the canary steps passed; zero while they are open.
+	Passed time.Time
+}
+
+// A Stage is one of the three stages that a commit status speaks of.
+type Stage string
+
+// The stages, in the order in which a release passes them.
+const (
+	StageCanary   Stage = "canary"
+	StageApproval Stage = "approval"
+	StageFull     Stage = "full"
+)
+
+// A Hold keeps one digest from being tried again.
+type Hold struct {
+	Commit gitsrc.SHA
+	Digest render.Digest
+	Stage  Stage // the stage that failed
+	Reason string
+	Since  time.Time
+}
+
+// Rules are the governing entry of a service: the steps that its releases must
+// take. They are kept apart from what is promoted, so that a commit cannot
+// remove its own gate.
+type Rules struct {
+	Commit    gitsrc.SHA // "" for the defaults
+	Pipeline  render.Pipeline
+	OnRemoval render.OnRemoval
+	Digest    render.Digest
+}
+
+// An Entry is one object of the inventory: something that banksman applied, or
+// is about to apply.
+type Entry struct {
+	Group, Version, Kind string
+	Namespace, Name      string
+	UID                  string // "" until the object was seen
+	Track                Track
+}
+
+// ID is the identity of the entry's object.
+func (e Entry) ID() render.ObjectID {
+	return render.ObjectID{Group: e.Group, Kind: e.Kind, Namespace: e.Namespace, Name: e.Name}
+}
+
+// A Promotion is one line of a service's history.
+type Promotion struct {
+	Commit    gitsrc.SHA
+	Digest    render.Digest
+	Outcome   Outcome
+	Reason    string
+	Approvers []string
+	At        time.Time
+}
+
+// An Outcome is how a release ended.
+type Outcome string
+
+// The outcomes of a release.
+const (
+	OutcomePromoted   Outcome = "promoted"
+	OutcomeRolledBack Outcome = "rolled back to"
+	OutcomeHeld       Outcome = "held"
+	OutcomeWithdrawn  Outcome = "approval withdrawn"
+	OutcomeReverted   Outcome = "reverted"
+)
+
+// A StageReport is what the commit status of one stage says.
+type StageReport struct {
+	State       approvals.StatusState
+	Description string
+}
+
+// A Report is what a commit's statuses say of one service.
+type Report struct {
+	Commit                 gitsrc.SHA
+	Canary, Approval, Full StageReport
+}
+
+// Sizes of what a record keeps.
+const (
+	keepRecent  = 10
+	keepHistory = 20
+	keepReports = 20
+	keepHolds   = 20
+)
+
+// A Record is what banksman remembers of one service between two passes and
+// over a restart. It is a value: Decide returns the next one.
+type Record struct {
+	Service   render.ServiceName
+	Namespace string // of the Delivery
+
+	Observed  gitsrc.SHA // the branch's head that was decided on last
+	Settled   gitsrc.SHA // the newest commit seen at which the service is what is promoted; may be ""
+	Promoted  *Ref       // completed its full stage last
+	Rolling   *Ref       // its full apply has begun and has not ended
+	Canary    *Slot
+	Recent    []Ref // promoted and not struck, newest first
+	Holds     []Hold
+	Governing *Rules
+	RetryUsed string // the retry token that was honoured last
+
+	Inventory []Entry
+	History   []Promotion // newest first
+	Reports   []Report    // newest first
+}
+
+// clone copies the record deep enough for Decide to edit the copy.
+func (r Record) clone() Record {
+	r.Promoted = copied(r.Promoted)
+	r.Rolling = copied(r.Rolling)
+	r.Canary = copied(r.Canary)
+	r.Recent = slices.Clone(r.Recent)
+	r.Holds = slices.Clone(r.Holds)
+	r.Inventory = slices.Clone(r.Inventory)
+	r.History = slices.Clone(r.History)
+	r.Reports = slices.Clone(r.Reports)
+	return r
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+// runs says whether d is the promoted content.
+func (r Record) runs(d render.Digest) bool { return r.Promoted != nil && r.Promoted.Digest == d }
+
+// recent finds a digest among the last promoted ones.
+func (r Record) recent(d render.Digest) (Ref, bool) {
+	i := slices.IndexFunc(r.Recent, func(p Ref) bool { return p.Digest == d })
+	if i < 0 {
+		return Ref{}, false
+	}
+	return r.Recent[i], true
+}
+
+// hold finds the hold on a digest.
+func (r Record) hold(d render.Digest) (Hold, bool) {
+	i := slices.IndexFunc(r.Holds, func(h Hold) bool { return h.Digest == d })
+	if i < 0 {
+		return Hold{}, false
+	}
+	return r.Holds[i], true
+}
+
+// report finds the report on a commit.
+func (r Record) report(c gitsrc.SHA) (Report, bool) {
+	i := slices.IndexFunc(r.Reports, func(p Report) bool { return p.Commit == c })
+	if i < 0 {
+		return Report{Commit: c}, false
+	}
+	return r.Reports[i], true
+}
+
+// promote makes ref the promoted release and the newest of the last ten.
+func (r *Record) promote(ref Ref) {
+	r.Promoted, r.Settled = &ref, ""
+	r.Recent = slices.DeleteFunc(r.Recent, func(p Ref) bool { return p.Digest == ref.Digest })
+	r.Recent = keep(append([]Ref{ref}, r.Recent...), keepRecent)
+	r.release(ref.Digest)
+}
+
+// strike takes a digest out of the last ten and forgets that its canary passed.
+func (r *Record) strike(d render.Digest) {
+	r.Recent = slices.DeleteFunc(r.Recent, func(p Ref) bool { return p.Digest == d })
+	if r.Canary != nil && r.Canary.Digest == d {
+		r.Canary.Passed = time.Time{}
+	}
+}
+
+func (r *Record) addHold(h Hold) {
+	r.Holds = slices.DeleteFunc(r.Holds, func(o Hold) bool { return o.Digest == h.Digest })
+	r.Holds = keep(append([]Hold{h}, r.Holds...), keepHolds)
+}
+
+// release ends the hold on a digest.
+func (r *Record) release(d render.Digest) {
+	r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Digest == d })
+}
+
+func (r *Record) addHistory(p Promotion) {
+	r.History = keep(append([]Promotion{p}, r.History...), keepHistory)
+}
+
+func keep[T any](s []T, n int) []T {
+	if len(s) > n {
+		return s[:n:n]
+	}
+	return s
+}

@@ -1,0 +1,37 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"banksman.dev/render"
+)
+
+// A Set is what one variant of a service should have in the cluster: the
+// objects of one release, complete.
+type Set struct {
+	Service   render.ServiceName
+	Namespace string
+	Track     Track
+	Ref       Ref
+	Objects   []render.Object
+}
+
+// An ApplyError says which object could not be applied, and why.
+type ApplyError struct {
+	Object render.ObjectID
+	// Permanent: the same content will be refused again (invalid, forbidden,
+	// claimed by another tool, an immutable field). Else it is worth retrying.
+	Permanent bool
+	Try       string // what a person can do; may be ""
+	Err       error
+}
+
+func (e *ApplyError) Error() string {
+	s := fmt.Sprintf("apply %s: %v", e.Object, e.Err)
+	if e.Try != "" {
+		s += "; " + e.Try
+	}
+	return s
+}
+
+func (e *ApplyError) Unwrap() error { return e.Err }

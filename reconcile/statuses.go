@@ -1,0 +1,149 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// mostNamed is up to how many services of a commit get contexts of their own.
+const mostNamed = 20
+
+// reported are the reports on one commit, by service.
+type reported map[render.ServiceName]Report
+
+// Statuses are the commit statuses that the reports on one commit amount to:
+// one for each stage over all services, and one for each service and stage
+// when there are few enough to read.
+func Statuses(environment string, reports map[render.ServiceName]Report) []approvals.Status {
+	prefix := "banksman/"
+	if environment != "" {
+		prefix += environment + "/"
+	}
+	names := slices.Sorted(maps.Keys(reports))
+	var statuses []approvals.Status
+	for _, stage := range []Stage{StageCanary, StageApproval, StageFull} {
+		all := make([]StageReport, 0, len(names))
+		for _, name := range names {
+			s := reports[name].stage(stage)
+			all = append(all, s)
+			if len(names) <= mostNamed {
+				statuses = append(statuses, approvals.NewStatus(
+					prefix+string(name)+"/"+string(stage), s.State, s.Description, ""))
+			}
+		}
+		state, text := summary(names, all)
+		statuses = append(statuses, approvals.NewStatus(prefix+string(stage), state, text, ""))
+	}
+	return statuses
+}
+
+// summary is pending as long as one is, and the worst after that.
+func summary(names []render.ServiceName, all []StageReport) (approvals.StatusState, string) {
+	worst := 0
+	for i, s := range all {
+		if severity(s.State) > severity(all[worst].State) {
+			worst = i
+		}
+	}
+	if len(all) == 1 {
+		return all[0].State, all[0].Description
+	}
+	state := all[worst].State
+	same := 0
+	for _, s := range all {
+		if s.State == state {
+			same++
+		}
+	}
+	if state == approvals.Success {
+		return state, fmt.Sprintf("all %d services", len(all))
+	}
+	return state, fmt.Sprintf("%d of %d services; %s: %s", same, len(all), names[worst], all[worst].Description)
+}
+
+func severity(s approvals.StatusState) int {
+	switch s {
+	case approvals.Success:
+		return 0
+	case approvals.Error:
+		return 1
+	case approvals.Failure:
+		return 2
+	case approvals.Pending:
+		return 3
+	}
+	return 3
+}
+
+func (r Report) stage(s Stage) StageReport {
+	switch s {
+	case StageCanary:
+		return r.Canary
+	case StageApproval:
+		return r.Approval
+	case StageFull:
+		return r.Full
+	}
+	return StageReport{}
+}
+
+// postAll writes the statuses that differ from what stands on the commits.
+func (l *Loop) postAll(ctx context.Context) error {
+	commits := map[gitsrc.SHA]reported{}
+	for _, name := range l.Services() {
+		record, _, ok := l.Load(name)
+		if !ok {
+			continue
+		}
+		for _, r := range record.Reports {
+			if commits[r.Commit] == nil {
+				commits[r.Commit] = reported{}
+			}
+			commits[r.Commit][name] = r
+		}
+	}
+	var errs []error
+	for _, c := range slices.Sorted(maps.Keys(commits)) {
+		errs = append(errs, l.postOne(ctx, c, commits[c]))
+	}
+	for c := range l.said {
+		if commits[c] == nil {
+			delete(l.said, c)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// postOne asks once what stands on a commit, so that a restart says nothing
+// twice. What it reads is never an input to a decision.
+func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) error {
+	said := l.said[c]
+	if said == nil {
+		there, err := l.Posted(ctx, c)
+		if err != nil {
+			return fmt.Errorf("read the statuses of %s: %w", c.Short(), err)
+		}
+		said = map[string]approvals.Status{}
+		for _, s := range there {
+			said[s.Context] = s
+		}
+		l.said[c] = said
+	}
+	for _, s := range Statuses(l.Environment, reports) {
+		if said[s.Context] == s {
+			continue
+		}
+		if err := l.Post(ctx, c, s); err != nil {
+			return fmt.Errorf("write status %s of %s: %w", s.Context, c.Short(), err)
+		}
+		said[s.Context] = s
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package reconcile
+
+import "banksman.dev/approvals"
+
+// A rule names a target, or passes to the next rule. It may edit the draft's
+// record: that edit is written ahead of anything the target asks for.
+type rule struct {
+	name  string
+	match func(*draft) (Target, bool)
+}
+
+// fullRules is the target list of the full variant. The first match wins.
+func fullRules() []rule {
+	return []rule{
+		{"suspended", suspended},
+		{"drop what must not go on", dropRolling}, // never matches: it clears the way
+		{"rollback", rollback},
+		{"finish what has begun", finish},
+		{"promote", promote},
+		{"gone from the catalog", leaveOrphan},
+		{"keep what is promoted", keepPromotedFull},
+	}
+}
+
+// canaryRules is the target list of the canary. The first match wins.
+func canaryRules() []rule {
+	return []rule{
+		{"suspended", suspended},
+		{"beside what is rolling", canaryOfRolling},
+		{"head has open canary steps", canaryOfOpenHead},
+		{"head waits for its approval", canaryOfHead},
+		{"gone from the catalog", removeCanary},
+		{"keep what is promoted", keepPromotedCanary},
+	}
+}
+
+// choose tries the rules in order.
+func choose(d *draft, rules []rule) Target {
+	for _, r := range rules {
+		if t, ok := r.match(d); ok {
+			t.Rule = r.name
+			return t
+		}
+	}
+	return Target{Aim: LeaveAlone, Rule: "no rule"}
+}
+
+func suspended(d *draft) (Target, bool) {
+	return Target{Aim: LeaveAlone}, d.suspended()
+}
+
+// dropRolling ends a rollout that must not be finished: the branch is back at
+// what was promoted, its approval was withdrawn, or it failed. An unknown
+// verdict is no withdrawal.
+func dropRolling(d *draft) (Target, bool) {
+	r := d.record.Rolling
+	if r == nil {
+		return Target{}, false
+	}
+	failure, failed := d.rollingFailed()
+	switch {
+	case d.o.Head.Problem == ProblemNone && d.record.runs(d.o.Head.Digest):
+		d.record.strike(r.Digest)
+		d.end(*r, OutcomeReverted, "the branch went back to "+d.record.Promoted.Commit.Short()+" before the rollout had ended")
+	case d.o.RollingVerdict.State == approvals.Waiting || d.o.RollingVerdict.State == approvals.Blocked:
+		d.end(*r, OutcomeWithdrawn, d.o.RollingVerdict.Reason)
+	case failed:
+		d.hold(*r, StageFull, failure)
+	default:
+		return Target{}, false
+	}
+	d.record.Rolling = nil
+	return Target{}, false
+}
+
+// rollback returns to content that was promoted before. It needs no canary, no
+// approval and no answer of the forge, and it is written ahead as promoted: if
+// it fails, it stays there and says so.
+func rollback(d *draft) (Target, bool) {
+	if !d.usable() || !d.isNew() {
+		return Target{}, false
+	}
+	was, ok := d.record.recent(d.o.Head.Digest)
+	if !ok {
+		return Target{}, false
+	}
+	if r := d.record.Rolling; r != nil {
+		d.record.strike(r.Digest)
+		d.end(*r, OutcomeReverted, "the branch went back to the content of "+was.Commit.Short()+" before the rollout had ended")
+		d.record.Rolling = nil
+	}
+	if p := d.record.Promoted; p != nil {
+		d.record.strike(p.Digest)
+	}
+	to := d.headRef()
+	d.record.promote(to)
+	d.end(to, OutcomeRolledBack, "the content of "+was.Commit.Short()+", which was promoted before")
+	return Target{Aim: Run, Ref: to}, true
+}
+
+func finish(d *draft) (Target, bool) {
+	r := d.record.Rolling
+	if r == nil {
+		return Target{}, false
+	}
+	if d.o.Full.Digest == r.Digest && d.o.Full.Health == Healthy {
+		done := *r
+		done.Since = d.o.Now
+		d.record.Rolling = nil
+		d.record.promote(done)
+		d.end(done, OutcomePromoted, d.o.RollingVerdict.Reason)
+		return Target{Aim: Run, Ref: done}, true
+	}
+	return Target{Aim: Run, Ref: *r}, true
+}
+
+// promote is the only way for new content to the full variant. The last look
+// at the forge before it is an uncached one.
+func promote(d *draft) (Target, bool) {
+	if !d.usable() || !d.isNew() || !d.canaryPassed() || !d.canaryHealthyNow() ||
+		d.o.Verdict.State != approvals.Approved {
+		return Target{}, false
+	}
+	if !d.o.VerdictFresh {
+		d.wantsFresh = true
+		return Target{}, false
+	}
+	r := d.headRef()
+	d.record.Rolling = &r
+	return Target{Aim: Run, Ref: r}, true
+}
+
+// leaveOrphan keeps the objects of a service that left the catalog.
+func leaveOrphan(d *draft) (Target, bool) {
+	return Target{Aim: LeaveAlone}, d.o.Head.Problem == ProblemGone
+}
+
+func keepPromotedFull(d *draft) (Target, bool) {
+	if p := d.record.Promoted; p != nil {
+		return Target{Aim: Run, Ref: *p}, true
+	}
+	return Target{Aim: LeaveAlone}, true
+}
+
+func canaryOfRolling(d *draft) (Target, bool) {
+	if r := d.record.Rolling; r != nil {
+		return Target{Aim: Run, Ref: *r}, true
+	}
+	return Target{}, false
+}
+
+func canaryOfOpenHead(d *draft) (Target, bool) {
+	if d.usable() && d.isNew() && !d.canaryPassed() {
+		return Target{Aim: Run, Ref: d.headRef()}, true
+	}
+	return Target{}, false
+}
+
+func canaryOfHead(d *draft) (Target, bool) {
+	if d.usable() && d.isNew() {
+		return Target{Aim: Run, Ref: d.headRef()}, true
+	}
+	return Target{}, false
+}
+
+func removeCanary(d *draft) (Target, bool) {
+	return Target{Aim: Absent}, d.o.Head.Problem == ProblemGone
+}
+
+func keepPromotedCanary(d *draft) (Target, bool) {
+	if p := d.record.Promoted; p != nil {
+		return Target{Aim: Run, Ref: *p}, true
+	}
+	return Target{Aim: Absent}, true
+}

@@ -1,0 +1,150 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// verdictKey names a question to the forge: about the head, about what is
+// rolling, or about the steps.
+type verdictKey struct {
+	service render.ServiceName
+	about   string
+}
+
+const (
+	aboutHead    = "head"
+	aboutRolling = "rolling"
+	aboutRules   = "rules"
+)
+
+// heard is the forge's answer. It counts until the next poll.
+type heard struct {
+	question string
+	poll     int
+	verdict  approvals.Verdict
+}
+
+// hearVerdicts asks the forge only what the decision can hang on.
+func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bool) {
+	name := o.Record.Service
+	rules := o.Record.Governing
+	if rules == nil {
+		rules = &o.StartRules
+	}
+	policy := PolicyOf(*rules, l.Floor)
+
+	if !l.headNeedsVerdict(o) {
+		delete(l.verdicts, verdictKey{name, aboutHead})
+	} else if needed := l.contentRange(o.Record, w); len(needed) == 0 {
+		o.Verdict, o.VerdictFresh = nothingToApprove(o, w, l.Trust), true
+		delete(l.verdicts, verdictKey{name, aboutHead})
+	} else {
+		o.Verdict = l.ask(ctx, verdictKey{name, aboutHead}, needed, w.points, policy, fresh)
+		o.VerdictFresh = fresh
+	}
+	if o.Record.Rolling == nil {
+		delete(l.verdicts, verdictKey{name, aboutRolling})
+	} else {
+		o.RollingVerdict = l.rollingVerdict(ctx, o, policy)
+	}
+	if o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest {
+		delete(l.verdicts, verdictKey{name, aboutRules})
+	} else {
+		o.RulesVerdict = l.rulesVerdict(ctx, o, *rules, policy)
+	}
+}
+
+// headNeedsVerdict is false where Decide does not look at it: the head is what
+// is promoted, or a rollback, or cannot be used.
+func (l *Loop) headNeedsVerdict(o *Observed) bool {
+	if o.Head.Problem != ProblemNone || o.Record.runs(o.Head.Digest) {
+		return false
+	}
+	_, rollback := o.Record.recent(o.Head.Digest)
+	_, held := o.Record.hold(o.Head.Digest)
+	return !rollback && (!held || o.Orders.Retry != o.Record.RetryUsed)
+}
+
+func known(r Record) func(render.Digest) bool {
+	return func(d render.Digest) bool {
+		_, recent := r.recent(d)
+		return recent || r.runs(d)
+	}
+}
+
+// rollingVerdict judges what is rolling out, whatever the branch has become.
+func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals.Policy) approvals.Verdict {
+	r := o.Record.Rolling
+	w, err := l.walk(o.Record.Service, r.Commit, bases(o.Record, o.Orders, l.Trust))
+	if err != nil || w.lost != "" {
+		return approvals.Verdict{Reason: "the history of " + r.Commit.Short() + " cannot be read"}
+	}
+	needed := l.contentRange(o.Record, w)
+	if len(needed) == 0 {
+		return nothingToApprove(o, w, l.Trust)
+	}
+	return l.ask(ctx, verdictKey{o.Record.Service, aboutRolling}, needed, w.points, policy, false)
+}
+
+// rulesVerdict judges the commits that changed the service's steps since the
+// governing entry, under the present steps.
+func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, policy approvals.Policy) approvals.Verdict {
+	var ends []gitsrc.SHA
+	for _, c := range []gitsrc.SHA{governing.Commit, o.Orders.Acknowledge, l.Trust} {
+		if c != "" {
+			ends = append(ends, c)
+		}
+	}
+	w, err := l.walk(o.Record.Service, l.head, ends)
+	if err != nil || w.lost != "" {
+		return approvals.Verdict{Reason: "the history of the pipeline cannot be read"}
+	}
+	needed := rulesRange(w.points)
+	if len(needed) == 0 {
+		return nothingToApprove(o, w, l.Trust)
+	}
+	return l.ask(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, false)
+}
+
+// ask judges each commit of a range. An answer is asked for once in a poll,
+// unless it must be fresh.
+func (l *Loop) ask(ctx context.Context, key verdictKey, needed []gitsrc.SHA, points []point, policy approvals.Policy, fresh bool) approvals.Verdict {
+	question := fmt.Sprint(needed, policy)
+	if h, ok := l.verdicts[key]; ok && !fresh && h.question == question && h.poll == l.polls {
+		return h.verdict
+	}
+	judged := make([]approvals.Verdict, 0, len(needed))
+	for _, c := range needed {
+		facts, err := l.Facts(ctx, c, following(points, c), policy.TeamNames(), fresh)
+		if err != nil {
+			facts.Problem = err.Error()
+		}
+		facts.Commit, facts.Branch = approvals.SHA(c), l.Branch
+		judged = append(judged, approvals.Judge(facts, policy))
+	}
+	v := approvals.JudgeRange(judged)
+	l.verdicts[key] = heard{question: question, poll: l.polls, verdict: v}
+	return v
+}
+
+// asksForge says whether the service waits for an answer of the forge.
+func (l *Loop) asksForge(name render.ServiceName) bool {
+	for _, about := range []string{aboutHead, aboutRolling, aboutRules} {
+		if _, ok := l.verdicts[verdictKey{name, about}]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// contentRange are the commits that the newest point's content needs approved.
+func (l *Loop) contentRange(r Record, w walked) []gitsrc.SHA {
+	newest := w.points[len(w.points)-1]
+	inputs := l.content.release(l, r.Service, newest.commit).inputs
+	return contentRange(w.points, known(r), func(before, after point) bool { return l.touches(inputs, before, after) })
+}

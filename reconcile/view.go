@@ -1,0 +1,184 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+)
+
+// view says to a person where the service stands, why, on whom it waits and
+// what goes on from here.
+func (d *draft) view() View {
+	v := View{Head: d.o.Head.Ref, Full: d.o.Full, Canary: d.o.Canary}
+	v.Head.Since = time.Time{}
+	switch {
+	case d.suspended():
+		v.Step, v.Reason = StepSuspended, d.suspendedReason()
+	case d.record.Rolling != nil:
+		d.viewRolling(&v)
+	case d.o.Head.Problem != ProblemNone:
+		d.viewProblem(&v)
+	case !d.isNew():
+		d.viewPromoted(&v)
+	case !d.usable():
+		d.viewHeld(&v)
+	default:
+		d.viewProgress(&v)
+	}
+	return v
+}
+
+func (d *draft) viewRolling(v *View) {
+	v.Step = StepFull
+	v.Reason = fmt.Sprintf("%s was approved and is rolling out to full", d.record.Rolling.Commit.Short())
+	if m := d.o.Full.Message; m != "" && d.o.Full.Digest == d.record.Rolling.Digest {
+		v.Reason += ": " + m
+	}
+}
+
+func (d *draft) viewProblem(v *View) {
+	v.Reason = d.o.Head.Cause
+	v.Stalled = true
+	switch d.o.Head.Problem {
+	case ProblemGone:
+		v.Step, v.Stalled = StepGone, false
+		v.Reason = "the catalog no longer names this service; its full objects are left as they are"
+		v.Next = "delete them with kubectl when they are not needed, or put the service back into the catalog"
+	case ProblemRewritten:
+		v.Step = StepRewritten
+		v.Next = "answer for the new history: " + d.patch("acknowledge", string(d.o.Head.Branch))
+	case ProblemUnreadable, ProblemUnrenderable, ProblemNone:
+		v.Step = StepUnreadable
+		v.Next = fmt.Sprintf("push a fix, or git revert %s", d.o.Head.Commit.Short())
+	}
+}
+
+func (d *draft) viewPromoted(v *View) {
+	p := d.record.Promoted
+	v.Step = StepUpToDate
+	switch {
+	case d.o.Full.Digest == p.Digest && d.o.Full.Health == Healthy:
+		v.Ready = true
+		v.Reason = "full runs " + p.Commit.Short()
+		if p.Commit != d.o.Head.Commit {
+			v.Reason += ", which " + d.o.Head.Commit.Short() + " restores"
+		}
+	case d.rolledBack():
+		v.Step = StepRollback
+		v.Reason = "rolling back to " + p.Commit.Short() + progress(d.o.Full)
+		v.Stalled = d.promotedIsLate()
+	default:
+		v.Reason = "full should run " + p.Commit.Short() + " and is not healthy" + progress(d.o.Full)
+		v.Stalled = d.promotedIsLate()
+	}
+}
+
+// rolledBack says whether what is promoted came by a rollback.
+func (d *draft) rolledBack() bool {
+	for _, h := range d.record.History {
+		if h.Commit == d.record.Promoted.Commit {
+			return h.Outcome == OutcomeRolledBack
+		}
+	}
+	return false
+}
+
+func (d *draft) viewHeld(v *View) {
+	h, _ := d.record.hold(d.o.Head.Digest)
+	v.Step, v.Stalled = StepHeld, true
+	v.Reason = fmt.Sprintf("%s is held: %s", h.Commit.Short(), h.Reason)
+	v.Next = fmt.Sprintf("push a fix, or git revert %s; to try the same content again: %s",
+		h.Commit.Short(), d.patch("retry", "<any new word>"))
+}
+
+func (d *draft) viewProgress(v *View) {
+	head := d.o.Head.Commit.Short()
+	switch {
+	case d.o.Head.HasCanary && !d.canaryPassed() && d.slotHolds(d.o.Head.Digest) && d.record.Canary.Healthy:
+		v.Step = StepBake
+		v.Reason = fmt.Sprintf("the canary of %s is healthy and bakes for %s", head, shortDuration(d.bake()))
+	case !d.canaryPassed():
+		v.Step = StepCanary
+		v.Reason = "the canary of " + head + " is rolling out" + progress(d.o.Canary)
+	case !d.canaryHealthyNow():
+		v.Step, v.Reason = StepCanary, "the canary of "+head+" passed and is not healthy now"+progress(d.o.Canary)
+	case approved(d.o.Verdict):
+		v.Step, v.Reason = StepApproval, "the approval of "+head+" is checked once more"
+	default:
+		v.Step = StepApproval
+		v.Reason = d.o.Verdict.Reason
+		v.Waits = d.o.Verdict.Waits
+		v.Stalled = d.o.Verdict.State == approvals.Blocked
+		v.Next = d.nextForApproval()
+	}
+}
+
+func (d *draft) nextForApproval() string {
+	v := d.o.Verdict
+	switch {
+	case v.PullRequestURL != "":
+		return "review " + v.PullRequestURL
+	case v.State == approvals.Blocked:
+		return fmt.Sprintf("git revert %s, or answer for it: %s",
+			d.blamed().Short(), d.patch("acknowledge", string(d.blamed())))
+	}
+	return ""
+}
+
+// patch is the kubectl command that gives an order.
+func (d *draft) patch(field, value string) string {
+	return fmt.Sprintf(`kubectl -n %s patch delivery %s --type merge -p '{"spec":{"%s":"%s"}}'`,
+		d.record.Namespace, d.record.Service, field, value)
+}
+
+func (d *draft) suspendedReason() string {
+	s := suspendedSentence(d.o.Orders.Suspend)
+	if d.record.Rolling != nil {
+		s += "; half rolled out"
+	}
+	return s
+}
+
+func suspendedSentence(s *Suspend) string {
+	t := "suspended"
+	if s.By != "" {
+		t += " by " + s.By
+	}
+	if !s.Until.IsZero() {
+		t += " until " + s.Until.UTC().Format(time.RFC3339)
+	}
+	if s.Reason != "" {
+		t += ": " + s.Reason
+	}
+	return t
+}
+
+func progress(l Live) string {
+	if l.Message == "" {
+		return ""
+	}
+	return ": " + l.Message
+}
+
+// shortDuration is a duration without its zero parts: 5m, not 5m0s.
+func shortDuration(t time.Duration) string {
+	s := t.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// blamed is the commit that the verdict speaks of, or the head's.
+func (d *draft) blamed() gitsrc.SHA {
+	if c := d.o.Verdict.Commit; c != "" {
+		return gitsrc.SHA(c)
+	}
+	return d.o.Head.Commit
+}
