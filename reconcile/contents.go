@@ -90,8 +90,8 @@ func (c *contents) release(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 // overlap is why a service must not be applied beside the others at a commit.
 func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) error {
 	in := c.catalog(l, commit)
-	if in.err != nil {
-		return nil
+	if in.catalog == nil {
+		return nil // said of the catalog itself
 	}
 	if c.overlapsAt != commit {
 		var all []render.Release

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"banksman.dev/render"
@@ -204,6 +205,10 @@ func (d *draft) fillSlot(t Target) {
 	case Absent:
 		d.record.Canary = nil
 	case Run:
+		if slices.Contains(d.o.WithoutCanary, t.Ref.Digest) {
+			d.record.Canary = nil
+			return
+		}
 		if d.slotHolds(t.Ref.Digest) {
 			d.record.Canary.Commit = t.Ref.Commit
 			return

@@ -152,6 +152,9 @@ func (l *Loop) poll(ctx context.Context) []render.ServiceName {
 		if head != l.head {
 			l.Log.Info("new head", "branch", l.Branch, "commit", head, "before", l.head)
 			l.head, first = head, true
+			if in := l.content.catalog(l, head); in.err != nil {
+				l.Log.Error("the catalog cannot be read; what runs is kept", "commit", head, "error", in.err)
+			}
 		}
 	}
 	if l.head == "" {

@@ -27,6 +27,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool)
 		o.Record.Namespace = l.namespaceOf(name)
 	}
 	o.StartRules = l.startRules(name)
+	o.WithoutCanary = l.withoutCanary(o)
 	l.lookAtCluster(ctx, &o)
 	l.hearVerdicts(ctx, &o, w, fresh)
 	return o, nil
@@ -147,6 +148,20 @@ func (l *Loop) namespaceOf(name render.ServiceName) string {
 		return at.entry.Namespace
 	}
 	return l.Namespace
+}
+
+// withoutCanary looks at each release that a target may name.
+func (l *Loop) withoutCanary(o Observed) []render.Digest {
+	var without []render.Digest
+	for _, ref := range []*Ref{&o.Head.Ref, o.Record.Rolling, o.Record.Promoted} {
+		if ref == nil || ref.Digest == "" {
+			continue
+		}
+		if at := l.content.release(l, o.Record.Service, ref.Commit); at.err == nil && !at.release.HasCanary {
+			without = append(without, ref.Digest)
+		}
+	}
+	return without
 }
 
 // lookAtCluster looks at what each variant was last brought to.

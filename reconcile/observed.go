@@ -102,6 +102,10 @@ type Observed struct {
 	RulesVerdict approvals.Verdict
 	StartRules   Rules
 
+	// WithoutCanary are the digests, among the head's, the rolling and the
+	// promoted release's, that render no canary.
+	WithoutCanary []render.Digest
+
 	// Changes are the commits since Record.Observed that changed the service,
 	// oldest first; the newest is the head's.
 	Changes []gitsrc.SHA

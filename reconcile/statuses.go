@@ -128,7 +128,7 @@ func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) erro
 	if said == nil {
 		there, err := l.Posted(ctx, c)
 		if err != nil {
-			return fmt.Errorf("read the statuses of %s: %w", c.Short(), err)
+			return err
 		}
 		said = map[string]approvals.Status{}
 		for _, s := range there {
@@ -141,7 +141,7 @@ func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) erro
 			continue
 		}
 		if err := l.Post(ctx, c, s); err != nil {
-			return fmt.Errorf("write status %s of %s: %w", s.Context, c.Short(), err)
+			return err
 		}
 		said[s.Context] = s
 	}

@@ -121,6 +121,8 @@ func (d *draft) nextForApproval() string {
 	switch {
 	case v.PullRequestURL != "":
 		return "review " + v.PullRequestURL
+	case v.State == approvals.Unknown:
+		return "nothing is approved or refused until this can be read; it is asked again at every poll"
 	case v.State == approvals.Blocked:
 		return fmt.Sprintf("git revert %s, or answer for it: %s",
 			d.blamed().Short(), d.patch("acknowledge", string(d.blamed())))
