@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"banksman.dev/gitsrc"
+)
+
+// facts prints names with their values, the values under each other. A fact
+// without a value is left out.
+type facts struct {
+	out    *strings.Builder
+	screen screen
+	lines  []fact
+}
+
+type fact struct {
+	name  string
+	value cell
+	// whole: not broken into lines, because it may hold a command to copy.
+	whole bool
+}
+
+func (f *facts) add(name string, value cell) { f.append(fact{name: name, value: value}) }
+
+// addCommand adds what a person may copy.
+func (f *facts) addCommand(name, value string) {
+	f.append(fact{name: name, value: cell{text: value}, whole: true})
+}
+
+func (f *facts) append(one fact) {
+	if one.value.text != "" {
+		f.lines = append(f.lines, one)
+	}
+}
+
+func (f *facts) print() {
+	width := 0
+	for _, one := range f.lines {
+		width = max(width, ansi.StringWidth(one.name))
+	}
+	for _, one := range f.lines {
+		room := 0
+		if f.screen.width > 0 && !one.whole {
+			room = max(f.screen.width-width-len(columnGap), leastOfFlexible)
+		}
+		name := one.name
+		for _, line := range brokenLines(printable(one.value.text), room) {
+			padding := strings.Repeat(" ", width-ansi.StringWidth(name)) + columnGap
+			fmt.Fprintln(f.out, strings.TrimRight(f.screen.paint.in(dim, name)+padding+f.screen.paint.in(one.value.colour, line), " "))
+			name = ""
+		}
+	}
+}
+
+// brokenLines keeps line breaks and adds those that the width needs.
+func brokenLines(s string, width int) []string {
+	var all []string
+	for _, line := range strings.Split(s, "\n") {
+		all = append(all, wrapped(line, width)...)
+	}
+	return all
+}
+
+func cutTo(s screen, text string, indent int) string {
+	if s.width <= 0 {
+		return text
+	}
+	return cut(text, max(s.width-indent, leastOfFlexible))
+}
+
+func short(commit string) string { return orDash(gitsrc.SHA(commit).Short()) }

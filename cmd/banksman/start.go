@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"banksman.dev/gitsrc"
+	"banksman.dev/reconcile/cluster"
+	"banksman.dev/reconcile/record"
+)
+
+// triesOnce bounds the waiting of run --once.
+const triesOnce = 4
+
+// answerTime is how long the API server may take for one answer at the start.
+const answerTime = 15 * time.Second
+
+// connect waits for the API server, makes it know Deliveries, and opens what
+// is remembered and what is there. Both end with the context.
+func (p *program) connect(ctx context.Context, pl plan, cfg *rest.Config, logger *slog.Logger) (*record.Store, *cluster.Cluster, error) {
+	s := start{host: cfg.Host, pause: p.pause, logger: logger}
+	if pl.once {
+		s.tries = triesOnce
+	}
+	var store *record.Store
+	for _, step := range []struct {
+		what string
+		do   func(context.Context) error
+	}{
+		{"look for the cluster", func(ctx context.Context) error { return answers(ctx, cfg) }},
+		{"install the Delivery definition", func(ctx context.Context) error { return install(ctx, cfg) }},
+		{"read the Deliveries", func(ctx context.Context) (err error) {
+			store, err = record.Open(ctx, cfg, logger)
+			return err
+		}},
+	} {
+		if err := s.step(ctx, step.what, step.do); err != nil {
+			return nil, nil, err
+		}
+	}
+	objects, err := cluster.New(cfg, cluster.Options{Logger: logger, Adopt: pl.adopt, Version: thisBuild().Version})
+	if err != nil {
+		store.Close()
+		return nil, nil, explainCluster(cfg.Host, err)
+	}
+	return store, objects, nil
+}
+
+// install says what an administrator can do where the account may not.
+func install(ctx context.Context, cfg *rest.Config) error {
+	err := record.Install(ctx, cfg)
+	if errors.Is(err, record.ErrNotAllowed) {
+		return failed(fmt.Errorf("the cluster at %s does not know Deliveries, and this account may not install them", cfg.Host),
+			"as an administrator: banksman crd | kubectl apply --server-side -f -\nthen start banksman run again")
+	}
+	return err
+}
+
+// failedOnce ends run --once.
+func failedOnce(pl plan, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.As(err, new(*gitsrc.FetchError)) {
+		return explainFetch(pl, err)
+	}
+	return failed(err, "banksman status -A says where each service stands")
+}
+
+// A start brings up what needs the API server. What fails because the server
+// is down or not ready is tried again, forever or a number of times.
+type start struct {
+	host   string
+	tries  int // 0: forever
+	pause  func(context.Context, time.Duration) error
+	logger *slog.Logger
+}
+
+func (s start) step(ctx context.Context, what string, do func(context.Context) error) error {
+	for n := 1; ; n++ {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return failed(fmt.Errorf("stopped: %s", what), "")
+		}
+		t := troubleOf(err)
+		if t != troubleUnreachable && t != troubleNotReady {
+			return explainCluster(s.host, err)
+		}
+		if n == s.tries {
+			return gaveUp(explainCluster(s.host, err), n)
+		}
+		wait := startBackoff(n)
+		s.logger.Warn("the API server does not answer; it is tried again, Ctrl-C ends it",
+			"to", what, "server", s.host, "in", wait.String(), "error", cause(err))
+		if err := s.pause(ctx, wait); err != nil {
+			return failed(fmt.Errorf("stopped: %s", what), "")
+		}
+	}
+}
+
+func gaveUp(err error, tries int) error {
+	var f *failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	return failed(fmt.Errorf("%w (%d tries)", f.err, tries), f.try)
+}
+
+// startBackoff grows from a second to half a minute.
+func startBackoff(n int) time.Duration {
+	return min(time.Second<<min(n-1, 5), 30*time.Second)
+}
+
+// answers asks the API server for its version, which everybody may.
+func answers(ctx context.Context, cfg *rest.Config) error {
+	client, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("no answer"))
+	defer cancel()
+	return client.RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"banksman.dev/gitsrc"
+)
+
+// checkTrust asks for the decision that only a person can take: up to which
+// commit everything counts as approved. Without it run does not start.
+func checkTrust(ctx context.Context, source *gitsrc.Repository, pl plan, logger *slog.Logger) error {
+	head, err := source.Fetch(ctx)
+	switch {
+	case err != nil && !pl.trustGiven:
+		return explainFetch(pl, err)
+	case !pl.trustGiven:
+		return undecided(source, head, pl)
+	case err == nil && pl.trusted != "":
+		return warnOfStranger(source, head, pl, logger)
+	}
+	// A failed fetch is for the loop to report, which keeps what runs.
+	return nil
+}
+
+// warnOfStranger says that the trusted commit is none of the branch. It is no
+// failure: a branch that somebody rewrote must not keep banksman from starting.
+func warnOfStranger(source *gitsrc.Repository, head gitsrc.SHA, pl plan, logger *slog.Logger) error {
+	found, err := source.IsAncestor(pl.trusted, head)
+	if err != nil {
+		return fmt.Errorf("look for the trusted commit: %w", err)
+	}
+	if !found {
+		logger.Warn("the branch does not contain the trusted commit: nothing counts as approved by it",
+			"trust", pl.trusted, "branch", pl.branch, "head", head)
+	}
+	return nil
+}
+
+// undecided prints the flag with today's head.
+func undecided(source *gitsrc.Repository, head gitsrc.SHA, pl plan) error {
+	subject := ""
+	if c, err := source.Commit(head); err == nil {
+		subject = fmt.Sprintf(" (%s)", oneLine(c.Subject))
+	}
+	return misused(fmt.Sprintf(`if what %s holds today is right, start with
+  --trust %s
+else with
+  --trust %s   every release needs an approved pull request, the first one too`, pl.branch, head, trustNothing),
+		"--trust is missing: up to which commit does %s count as approved? its head is %s%s",
+		pl.describe(), head.Short(), subject)
+}
+
+// explainFetch is for a fetch that ends the command.
+func explainFetch(pl plan, err error) error {
+	problem := err
+	var f *gitsrc.FetchError
+	if errors.As(err, &f) {
+		problem = errors.New(f.Problem)
+	}
+	what := fmt.Errorf("cannot fetch %s: %w", pl.describe(), problem)
+	switch {
+	case errors.Is(err, errNoToken):
+		return explainToken(err)
+	case errors.Is(err, gitsrc.ErrUnauthorized), errors.Is(err, gitsrc.ErrForbidden), errors.Is(err, gitsrc.ErrRepositoryNotFound):
+		return failed(what, "check the address, and that the token is valid and may read this repository:\n"+neededRights)
+	case errors.Is(err, gitsrc.ErrBranchMissing):
+		return failed(what, fmt.Sprintf("git ls-remote --heads %s shows the branches; choose one with --branch", pl.forge.URL))
+	case errors.Is(err, gitsrc.ErrEmptyRepository):
+		return failed(what, "push a first commit")
+	}
+	return failed(what, "git ls-remote "+pl.forge.URL)
+}
+
+const neededRights = `a fine-grained token for this repository with Contents: read, Pull requests: read,
+Commit statuses: read and write, Metadata: read (and the organization's
+Members: read, where policies name teams)`
+
+// explainToken is for a start without a usable token.
+func explainToken(err error) error {
+	if errors.Is(err, errNoToken) {
+		return misused("export GITHUB_TOKEN=…, or --token-file FILE:\n"+neededRights, "%w: commits and reviews are read, and statuses written, with one", err)
+	}
+	return failed(err, neededRights)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/api/v1alpha1"
+)
+
+func (p *program) whyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "why SERVICE",
+		Short: "Why a service stands where it stands, and what goes on from there",
+		Long: `Say at which step a service is and why, on whom it waits, the command or act
+that goes on from there, what happens then, and what the statuses of its commit
+say. Only its Delivery is read; it is found in any namespace, or in the one that
+-n names.
+
+Exit codes: 0 the answer is printed, good or bad; 1 there is none; 2 wrong usage.`,
+		Example: `  banksman why fop-gate
+  banksman why fop-gate -n dora-apps`,
+		Args: arguments(1, 1, "the name of a SERVICE"),
+	}
+	cluster := newClusterFlags(cmd.Flags(), "to look in (default: any)")
+	cmd.ValidArgsFunction = p.serviceNames(cluster)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		d, err := p.oneDelivery(cmd.Context(), cluster, args[0])
+		if err != nil {
+			return err
+		}
+		return p.printWhy(d)
+	}
+	return cmd
+}
+
+func (p *program) printWhy(d v1alpha1.Delivery) error {
+	var b strings.Builder
+	s := screenOf(p.streams.Out, p.getenv)
+	f := facts{out: &b, screen: s}
+	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
+	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
+	f.add("Because", cell{text: oneLine(d.Status.Reason)})
+	f.add("Waits for", cell{waitsFor(d), yellow})
+	f.addCommand("Next", nextOf(d))
+	f.add("Then", cell{text: thenOf(d)})
+	f.print()
+
+	if r, ok := reportOf(d); ok {
+		b.WriteByte('\n')
+		t := tableOf(r)
+		t.print(&b, s)
+	}
+	return p.print(&b)
+}
+
+// tableOf shows the statuses of one commit.
+func tableOf(r v1alpha1.Report) *table {
+	t := &table{columns: []string{"COMMIT " + short(r.Commit), "STATUS", "SAYS"}, flexible: "SAYS"}
+	for _, stage := range []struct {
+		name   reconcile.Stage
+		report *v1alpha1.StageReport
+	}{{reconcile.StageCanary, r.Canary}, {reconcile.StageApproval, r.Approval}, {reconcile.StageFull, r.Full}} {
+		if stage.report != nil {
+			t.add(cell{text: string(stage.name)}, stateCell(stage.report.State), cell{text: orDash(oneLine(stage.report.Description))})
+		}
+	}
+	return t
+}
+
+// reportOf is what the statuses of the head's commit say of the service.
+func reportOf(d v1alpha1.Delivery) (v1alpha1.Report, bool) {
+	if d.Status.Head == nil {
+		return v1alpha1.Report{}, false
+	}
+	for _, r := range d.Status.Reports {
+		if r.Commit == d.Status.Head.Commit {
+			return r, true
+		}
+	}
+	return v1alpha1.Report{}, false
+}
+
+func stateCell(state string) cell {
+	c := cell{text: orDash(state)}
+	switch state {
+	case "success":
+		c.colour = green
+	case "pending":
+		c.colour = yellow
+	case "failure", "error":
+		c.colour = red
+	}
+	return c
+}
+
+// nextOf is what goes on from here: as banksman run wrote it, or the order
+// that a person may take back or give.
+func nextOf(d v1alpha1.Delivery) string {
+	switch {
+	case d.Status.Next != "":
+		return strings.TrimSpace(printable(d.Status.Next))
+	case d.Status.Step == string(reconcile.StepSuspended):
+		return fmt.Sprintf(`kubectl -n %s patch delivery %s --type merge -p '{"spec":{"suspend":null}}'`, d.Namespace, d.Name)
+	}
+	return ""
+}
+
+// thenOf is what happens after that.
+func thenOf(d v1alpha1.Delivery) string {
+	head, full := "the branch's head", "what it runs"
+	if d.Status.Head != nil {
+		head = short(d.Status.Head.Commit)
+	}
+	if d.Status.Full != nil && d.Status.Full.Short != "" {
+		full = d.Status.Full.Short
+	}
+	switch reconcile.Step(d.Status.Step) {
+	case reconcile.StepUpToDate:
+		return "the next commit that changes it goes to its canary first"
+	case reconcile.StepCanary, reconcile.StepBake:
+		return fmt.Sprintf("when the canary's steps have passed, full follows to %s if a review approves it; full keeps %s until then", head, full)
+	case reconcile.StepApproval:
+		return fmt.Sprintf("if the canary of %s is healthy then, full follows at once; full keeps %s until then", head, full)
+	case reconcile.StepFull:
+		return "when full is healthy the release is promoted; git revert takes it back, also before"
+	case reconcile.StepRollback:
+		return "when full is healthy it is up to date; the release that was taken back needs a new canary and a new approval"
+	case reconcile.StepHeld:
+		return fmt.Sprintf("a commit with other content starts with its canary; full keeps %s until then", full)
+	case reconcile.StepUnreadable, reconcile.StepRewritten:
+		return fmt.Sprintf("%s stays as it is, drift repaired, until the branch can be followed again", full)
+	case reconcile.StepSuspended:
+		return "banksman goes on from what the branch says then; nothing is written before"
+	case reconcile.StepGone, reconcile.StepNotReleased:
+	}
+	return ""
+}
