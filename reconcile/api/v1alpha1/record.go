@@ -1,0 +1,191 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Record is what banksman must remember of a service over a restart.
+type Record struct {
+	// The newest commit at which the service is what is promoted.
+	// +optional
+	Settled string `json:"settled,omitempty"`
+	// The release that completed its full stage last.
+	// +optional
+	Promoted *Ref `json:"promoted,omitempty"`
+	// The release whose full apply has begun and has not ended.
+	// +optional
+	Rolling *Ref `json:"rolling,omitempty"`
+	// Whose content the canary runs, and how far its steps have come.
+	// +optional
+	CanarySlot *Slot `json:"canarySlot,omitempty"`
+	// The releases that may be rolled back to without a review, newest first.
+	// +listType=atomic
+	// +optional
+	Recent []Ref `json:"recent,omitempty"`
+	// The releases that are not tried again.
+	// +listType=atomic
+	// +optional
+	Holds []Hold `json:"holds,omitempty"`
+	// The catalog entry whose steps every release must take.
+	// +optional
+	Governing *Rules `json:"governing,omitempty"`
+	// The retry word that was honoured last.
+	// +optional
+	RetryUsed string `json:"retryUsed,omitempty"`
+	// The objects that banksman applied or is about to apply.
+	// +listType=atomic
+	// +optional
+	Inventory []Entry `json:"inventory,omitempty"`
+	// How releases ended, newest first.
+	// +listType=atomic
+	// +optional
+	History []Promotion `json:"history,omitempty"`
+	// What the commit statuses say, newest first.
+	// +listType=atomic
+	// +optional
+	Reports []Report `json:"reports,omitempty"`
+}
+
+// Slot is the canary slot.
+type Slot struct {
+	Ref `json:",inline"`
+	// +optional
+	Healthy bool `json:"healthy,omitempty"`
+	// When healthy changed last.
+	// +optional
+	HealthSince *metav1.Time `json:"healthSince,omitempty"`
+	// When the canary steps passed.
+	// +optional
+	Passed *metav1.Time `json:"passed,omitempty"`
+}
+
+// Hold keeps one release from being tried again.
+type Hold struct {
+	// +optional
+	Commit string `json:"commit,omitempty"`
+	// +optional
+	Digest string `json:"digest,omitempty"`
+	// The stage that failed.
+	// +optional
+	Stage string `json:"stage,omitempty"`
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+}
+
+// Rules are a catalog entry's steps.
+type Rules struct {
+	// The commit that they came from; empty for the defaults.
+	// +optional
+	Commit string `json:"commit,omitempty"`
+	// +optional
+	Digest string `json:"digest,omitempty"`
+	// orphan or delete.
+	// +optional
+	OnRemoval string `json:"onRemoval,omitempty"`
+	// The pipeline's id in the catalog.
+	// +optional
+	Pipeline string `json:"pipeline,omitempty"`
+	// The steps of the canary.
+	// +listType=atomic
+	// +optional
+	Canary []Step `json:"canary,omitempty"`
+	// The steps of full.
+	// +listType=atomic
+	// +optional
+	Full []Step `json:"full,omitempty"`
+}
+
+// Step is one step of a pipeline.
+type Step struct {
+	// apply, bake or approval.
+	Kind string `json:"kind"`
+	// How long an apply may take.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// How long a bake lasts.
+	// +optional
+	Bake *metav1.Duration `json:"bake,omitempty"`
+	// Who must approve.
+	// +optional
+	Approval *Policy `json:"approval,omitempty"`
+}
+
+// Entry is one object of the inventory.
+type Entry struct {
+	// +optional
+	Group   string `json:"group,omitempty"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// +optional
+	UID string `json:"uid,omitempty"`
+	// stable or canary.
+	// +optional
+	Track string `json:"track,omitempty"`
+}
+
+// Promotion is one line of the history.
+type Promotion struct {
+	// +optional
+	Commit string `json:"commit,omitempty"`
+	// +optional
+	Digest  string `json:"digest,omitempty"`
+	Outcome string `json:"outcome"`
+	// +optional
+	Reason string `json:"reason,omitempty"`
+	// Whose reviews approved it.
+	// +listType=atomic
+	// +optional
+	Approvers []string `json:"approvers,omitempty"`
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+}
+
+// Report is what the statuses of one commit say of the service.
+type Report struct {
+	Commit string `json:"commit"`
+	// +optional
+	Canary *StageReport `json:"canary,omitempty"`
+	// +optional
+	Approval *StageReport `json:"approval,omitempty"`
+	// +optional
+	Full *StageReport `json:"full,omitempty"`
+}
+
+// StageReport is what one commit status says.
+type StageReport struct {
+	// pending, success, failure or error.
+	// +optional
+	State string `json:"state,omitempty"`
+	// +optional
+	Description string `json:"description,omitempty"`
+}
+
+// Policy says whose reviews approve a release.
+type Policy struct {
+	PolicyPart `json:",inline"`
+	// Further policies that must be met as well.
+	// +listType=atomic
+	// +optional
+	Also []PolicyPart `json:"also,omitempty"`
+}
+
+// PolicyPart is one condition of a policy.
+type PolicyPart struct {
+	// How many approvals, of the users and teams if there are any, else of
+	// anybody with write permission.
+	// +optional
+	Any int `json:"any,omitempty"`
+	// +listType=atomic
+	// +optional
+	Users []string `json:"users,omitempty"`
+	// +listType=atomic
+	// +optional
+	Teams []string `json:"teams,omitempty"`
+	// Each of these must approve.
+	// +listType=atomic
+	// +optional
+	All []string `json:"all,omitempty"`
+}

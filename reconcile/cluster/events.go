@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+
+	"banksman.dev/render"
+)
+
+// ownHandler feeds the witness from a watch of our own objects, and names the
+// services that something happened to.
+func (c *Cluster) ownHandler(kind schema.GroupVersionKind) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(o any, initial bool) {
+			if m, err := meta.Accessor(o); err == nil {
+				c.witness.see(identity(kind, m), sightingOf(m))
+				if !initial {
+					c.tell(m)
+				}
+			}
+		},
+		UpdateFunc: func(before, after any) {
+			was, err1 := meta.Accessor(before)
+			is, err2 := meta.Accessor(after)
+			if err1 != nil || err2 != nil {
+				return
+			}
+			drifted := c.witness.see(identity(kind, is), sightingOf(is))
+			if drifted || matters(was, is) {
+				c.tell(is)
+			}
+			if was.GetLabels()[LabelService] != is.GetLabels()[LabelService] {
+				c.tell(was)
+			}
+		},
+		DeleteFunc: func(o any) {
+			last, unknown := o.(cache.DeletedFinalStateUnknown)
+			if unknown {
+				o = last.Obj
+			}
+			if m, err := meta.Accessor(o); err == nil {
+				c.witness.lose(identity(kind, m), sightingOf(m), unknown)
+				c.tell(m)
+			}
+		},
+	}
+}
+
+func identity(kind schema.GroupVersionKind, m metav1.Object) render.ObjectID {
+	return render.ObjectID{Group: kind.Group, Kind: kind.Kind, Namespace: m.GetNamespace(), Name: m.GetName()}
+}
+
+// tell names the object's service to whoever listens.
+func (c *Cluster) tell(m metav1.Object) {
+	if service := m.GetLabels()[LabelService]; service != "" {
+		c.queue.Add(render.ServiceName(service))
+	}
+}
+
+// matters says whether a change may change what Live answers, or is drift.
+// Foreign labels and annotations are not among them.
+func matters(was, is metav1.Object) bool {
+	if sightingOf(was).entry != sightingOf(is).entry ||
+		was.GetUID() != is.GetUID() ||
+		was.GetGeneration() != is.GetGeneration() ||
+		(was.GetDeletionTimestamp() == nil) != (is.GetDeletionTimestamp() == nil) {
+		return true
+	}
+	for _, key := range []string{AnnotationContent, AnnotationDigest} {
+		if was.GetAnnotations()[key] != is.GetAnnotations()[key] {
+			return true
+		}
+	}
+	return !reflect.DeepEqual(statusOf(was), statusOf(is))
+}
+
+func statusOf(m metav1.Object) any {
+	if u, ok := m.(*unstructured.Unstructured); ok {
+		return u.Object["status"]
+	}
+	return nil
+}
+
+// autoscalerHandler wakes the service of a workload that gets or loses its
+// autoscaler.
+func (c *Cluster) autoscalerHandler() cache.ResourceEventHandler {
+	tell := func(o any) {
+		u, ok := o.(*unstructured.Unstructured)
+		if !ok {
+			return
+		}
+		version, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "apiVersion")
+		kind, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "kind")
+		name, _, _ := unstructured.NestedString(u.Object, "spec", "scaleTargetRef", "name")
+		if live := c.cached(schema.FromAPIVersionAndKind(version, kind), u.GetNamespace(), name); live != nil {
+			c.tell(live)
+		}
+	}
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(o any, initial bool) {
+			if !initial {
+				tell(o)
+			}
+		},
+		DeleteFunc: func(o any) {
+			if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
+				o = last.Obj
+			}
+			tell(o)
+		},
+	}
+}
+
+// cached finds one of our own objects in a watch that runs already.
+func (c *Cluster) cached(kind schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
+	p, err := c.find(kind, namespace, name)
+	if err != nil {
+		return nil
+	}
+	w := c.watches.running(p)
+	if w == nil {
+		return nil
+	}
+	o, _ := w.get(p)
+	u, _ := o.(*unstructured.Unstructured)
+	return u
+}

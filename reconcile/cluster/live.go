@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/health"
+	"banksman.dev/render"
+)
+
+// A finding is what one object of a set is like.
+type finding struct {
+	id       render.ObjectID
+	state    health.State
+	workload *unstructured.Unstructured // nil when it is none, or is not there
+}
+
+// Live says what the cluster holds of a set, from watches. Once they run, it
+// sends nothing.
+func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, error) {
+	if s.Ref.Digest == "" && len(s.Objects) == 0 {
+		return reconcile.Live{}, nil
+	}
+	var found []finding
+	for _, o := range s.Objects {
+		f, err := c.lookAt(ctx, o, s)
+		if err != nil {
+			return reconcile.Live{}, fmt.Errorf("look at %s: %w", o, err)
+		}
+		found = append(found, f)
+	}
+	live := reconcile.Live{Digest: s.Ref.Digest}
+	live.Health, live.Message = worst(found)
+	live.Images, live.Pods = workloadsOf(found)
+	return live, nil
+}
+
+// lookAt judges one object. What is not seen with the wanted content is
+// missing, whatever its status says: that is about something else.
+func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set) (finding, error) {
+	f := finding{id: o.ID()}
+	p, err := c.find(kindOf(o), o.Namespace(), o.Name())
+	switch {
+	case meta.IsNoMatchError(err):
+		f.state = health.State{Health: reconcile.Missing, Message: "the cluster does not know its kind"}
+		return f, nil
+	case err != nil:
+		return f, err
+	}
+	w, err := want(o, p, s)
+	if err != nil {
+		return f, err
+	}
+	watch, err := c.watches.own(ctx, p)
+	if err != nil {
+		return f, err
+	}
+	seen, ok := watch.get(p)
+	m, isObject := seen.(metav1.Object)
+	if !ok || !isObject {
+		f.state = health.State{Health: reconcile.Missing, Message: "it is not there"}
+		return f, nil
+	}
+	u, full := seen.(*unstructured.Unstructured)
+	if w.workload {
+		f.workload = u
+	}
+	if f.state = c.content(w, m); f.state.Health != reconcile.Healthy || !full {
+		return f, nil
+	}
+	_, since := entryOf(m.GetManagedFields())
+	f.state = health.Of(u, since)
+	if f.state.Health != reconcile.Healthy {
+		if trouble := c.podTrouble(ctx, u); trouble != "" {
+			f.state.Message += ": " + trouble
+		}
+	}
+	return f, nil
+}
+
+// content says whether a seen object has the wanted content, as far as its
+// metadata and the witness tell. A watch that lags behind what was written must
+// not make the old state look like the new one.
+func (c *Cluster) content(w wanted, seen metav1.Object) health.State {
+	a, l := seen.GetAnnotations(), seen.GetLabels()
+	switch {
+	case l[LabelService] != w.object.GetLabels()[LabelService]:
+		return health.State{Health: reconcile.Missing, Message: "it belongs to the service " + l[LabelService]}
+	case a[AnnotationContent] != w.content, a[AnnotationDigest] != w.digest:
+		return health.State{Health: reconcile.Missing, Message: "it does not have this content yet"}
+	case seen.GetDeletionTimestamp() != nil:
+		return health.State{Health: reconcile.Missing, Message: "it is being deleted"}
+	}
+	switch t, ok := c.witness.of(w.place.id()); {
+	case !ok:
+	case t.drifted:
+		return health.State{Health: reconcile.Progressing, Message: "somebody changed it"}
+	case sightingOf(seen).version < t.version:
+		return health.State{Health: reconcile.Progressing, Message: "it was just written"}
+	}
+	return health.State{Health: reconcile.Healthy}
+}
+
+// worst is the health of the whole and the reason: what is missing comes before
+// what failed, and that before what is on its way; workloads come first.
+func worst(found []finding) (reconcile.Health, string) {
+	order := []reconcile.Health{reconcile.Missing, reconcile.Failed, reconcile.Progressing}
+	workloads := 0
+	for _, f := range found {
+		if f.workload != nil {
+			workloads++
+		}
+	}
+	for _, h := range order {
+		for _, workload := range []bool{true, false} {
+			for _, f := range found {
+				if f.state.Health != h || (f.workload != nil) != workload {
+					continue
+				}
+				if workload && workloads == 1 && h != reconcile.Missing {
+					return h, f.state.Message
+				}
+				return h, fmt.Sprintf("%s: %s", f.id, f.state.Message)
+			}
+		}
+	}
+	return reconcile.Healthy, ""
+}
+
+// workloadsOf sums up the images and the Pods of the workloads.
+func workloadsOf(found []finding) (images []string, pods string) {
+	var ready, wanted int64
+	counted := false
+	for _, f := range found {
+		if f.workload == nil {
+			continue
+		}
+		images = append(images, health.Images(f.workload)...)
+		if n, ok := health.CountPods(f.workload); ok {
+			counted = true
+			ready, wanted = ready+n.Ready, wanted+n.Want
+		}
+	}
+	slices.Sort(images)
+	if counted {
+		pods = fmt.Sprintf("%d/%d Pods ready", ready, wanted)
+	}
+	return slices.Compact(images), pods
+}

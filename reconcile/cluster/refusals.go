@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"banksman.dev/reconcile"
+	"banksman.dev/render"
+)
+
+// refusal makes an ApplyError of whatever went wrong with an object, and says
+// whether the same content would be refused again.
+func refusal(id render.ObjectID, err error) *reconcile.ApplyError {
+	var already *reconcile.ApplyError
+	if errors.As(err, &already) {
+		return already
+	}
+	e := &reconcile.ApplyError{Object: id, Err: bare(err)}
+	switch {
+	case meta.IsNoMatchError(err):
+		e.Permanent = true
+		e.Err = fmt.Errorf("the cluster has no kind %s in the API group %q", id.Kind, id.Group)
+		e.Try = "install its CustomResourceDefinition, or correct apiVersion and kind"
+	case errors.Is(err, errNoNamespace):
+		e.Permanent = true
+		e.Try = "give it metadata.namespace, or the service a namespace in the catalog"
+	case isNamespaceMissing(err):
+		e.Permanent = true
+		e.Err = fmt.Errorf("namespace %s does not exist", id.Namespace)
+		e.Try = "create it: kubectl create namespace " + id.Namespace
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		e.Try = fmt.Sprintf("wait until namespace %s is gone, then create it anew", id.Namespace)
+	case apierrors.IsForbidden(err):
+		e.Permanent = true
+		e.Try = forbiddenTry(id, err)
+	case apierrors.IsInvalid(err):
+		e.Permanent = true
+		e.Try = invalidTry(err)
+	case apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
+		e.Permanent = true
+		e.Try = "correct the template"
+	}
+	return e
+}
+
+// bare leaves out which object and which call: the ApplyError says it.
+func bare(err error) error {
+	var w *writeError
+	if errors.As(err, &w) {
+		return w.err
+	}
+	return err
+}
+
+func isNamespaceMissing(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	d := status.Status().Details
+	return d != nil && d.Kind == "namespaces"
+}
+
+func forbiddenTry(id render.ObjectID, err error) string {
+	if strings.Contains(err.Error(), autoscalers.Resource) {
+		return "give banksman's account the rights list and watch on " + autoscalers.GroupResource().String() +
+			": without them it would reset the replicas of autoscaled workloads"
+	}
+	if strings.Contains(err.Error(), "cannot ") {
+		return fmt.Sprintf("give banksman's account the rights get, list, watch, create, patch and delete on %s", kindName(id))
+	}
+	return "an admission rule of the cluster refuses it: change the object, or the rule"
+}
+
+func kindName(id render.ObjectID) string {
+	if id.Group == "" {
+		return id.Kind
+	}
+	return id.Kind + "." + id.Group
+}
+
+func invalidTry(err error) string {
+	if strings.Contains(err.Error(), "immutable") {
+		return "this field of a live object cannot be changed: put the old value back, or give the object another name"
+	}
+	return "correct the template"
+}

@@ -1,0 +1,184 @@
+package record
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+
+	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/api/v1alpha1"
+	"banksman.dev/render"
+)
+
+// A Store is the Deliveries of a cluster. It holds the newest version of each
+// that was seen, be it from the watch or from its own writes, so that what was
+// saved is loaded again at once.
+type Store struct {
+	log    *slog.Logger
+	client dynamic.Interface
+
+	mu     sync.Mutex
+	newest map[key]*v1alpha1.Delivery
+	loaded map[render.ServiceName]*v1alpha1.Delivery // what the last Load or Save gave; nil: none
+
+	queue   workqueue.TypedInterface[render.ServiceName]
+	changed chan render.ServiceName
+	ctx     context.Context
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
+}
+
+// A key is where a Delivery stands.
+type key struct{ namespace, name string }
+
+func keyOf(d *v1alpha1.Delivery) key { return key{d.Namespace, d.Name} }
+
+// Open watches the Deliveries of all namespaces. It returns when the first list
+// is in. The Store ends with the context, or with Close.
+func Open(ctx context.Context, config *rest.Config, log *slog.Logger) (*Store, error) {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("open the Deliveries: %w", err)
+	}
+	s := newStore(ctx, client, log)
+	if err := s.watch(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("watch deliveries.banksman.dev: %w", err)
+	}
+	return s, nil
+}
+
+func newStore(ctx context.Context, client dynamic.Interface, log *slog.Logger) *Store {
+	s := &Store{
+		log: log, client: client,
+		newest:  map[key]*v1alpha1.Delivery{},
+		loaded:  map[render.ServiceName]*v1alpha1.Delivery{},
+		queue:   workqueue.NewTyped[render.ServiceName](),
+		changed: make(chan render.ServiceName),
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.tasks.Go(s.announce)
+	s.tasks.Go(func() {
+		<-s.ctx.Done()
+		s.queue.ShutDown()
+	})
+	return s
+}
+
+// Close ends the watch and waits for it.
+func (s *Store) Close() {
+	s.cancel()
+	s.tasks.Wait()
+}
+
+// All are the services that have a Delivery, sorted.
+func (s *Store) All() []render.ServiceName {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := map[render.ServiceName]bool{}
+	for k := range s.newest {
+		names[render.ServiceName(k.name)] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Load returns what is remembered of a service and what an operator says of
+// it, and whether there is a Delivery.
+func (s *Store) Load(name render.ServiceName) (reconcile.Record, reconcile.Orders, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.find(name)
+	s.loaded[name] = d
+	if d == nil {
+		return reconcile.Record{}, reconcile.Orders{}, false
+	}
+	return recordOf(d), ordersOf(d), true
+}
+
+// find picks the Delivery of a service. There may be more than one, when the
+// service moved to another namespace or somebody made one by hand: the one that
+// banksman wrote to, then the oldest.
+func (s *Store) find(name render.ServiceName) *v1alpha1.Delivery {
+	var found []*v1alpha1.Delivery
+	for k, d := range s.newest {
+		if k.name == string(name) {
+			found = append(found, d)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return slices.MinFunc(found, func(a, b *v1alpha1.Delivery) int {
+		return cmp.Or(
+			cmp.Compare(unwritten(a), unwritten(b)),
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+			cmp.Compare(a.Namespace, b.Namespace))
+	})
+}
+
+func unwritten(d *v1alpha1.Delivery) int {
+	if d.Status.ObservedCommit != "" || len(d.Status.Conditions) > 0 {
+		return 0
+	}
+	return 1
+}
+
+// take keeps a version of a Delivery if it is the newest, and returns the one
+// before. It is called with the lock held.
+func (s *Store) take(d *v1alpha1.Delivery) (before *v1alpha1.Delivery, isNew bool) {
+	k := keyOf(d)
+	before = s.newest[k]
+	if before != nil && version(before) >= version(d) {
+		return before, false
+	}
+	s.newest[k] = d
+	return before, true
+}
+
+// version orders the versions of an object. Kubernetes compares them as numbers
+// too (KEP-5504).
+func version(d *v1alpha1.Delivery) uint64 {
+	n, err := strconv.ParseUint(d.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func decode(u *unstructured.Unstructured) (*v1alpha1.Delivery, error) {
+	var d v1alpha1.Delivery
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &d); err != nil {
+		return nil, fmt.Errorf("read Delivery %s/%s: %w", u.GetNamespace(), u.GetName(), err)
+	}
+	d.ManagedFields = nil
+	return &d, nil
+}
+
+func encode(d *v1alpha1.Delivery) (*unstructured.Unstructured, error) {
+	o, err := runtime.DefaultUnstructuredConverter.ToUnstructured(d)
+	if err != nil {
+		return nil, fmt.Errorf("write Delivery %s/%s: %w", d.Namespace, d.Name, err)
+	}
+	u := &unstructured.Unstructured{Object: o}
+	u.SetGroupVersionKind(v1alpha1.Version.WithKind(v1alpha1.Kind))
+	return u, nil
+}
+
+func newDelivery(r reconcile.Record) *v1alpha1.Delivery {
+	return &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{
+		Name: string(r.Service), Namespace: r.Namespace,
+		Labels: map[string]string{managedBy: owner},
+	}}
+}

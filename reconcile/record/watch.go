@@ -1,0 +1,134 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+
+	"banksman.dev/reconcile/api/v1alpha1"
+	"banksman.dev/render"
+)
+
+const syncTimeout = 30 * time.Second
+
+// watch starts the watch and waits for its first list.
+func (s *Store) watch(ctx context.Context) error {
+	informer := dynamicinformer.NewFilteredDynamicInformer(s.client, v1alpha1.Resource, "", 0, cache.Indexers{}, nil).Informer()
+	var mu sync.Mutex
+	var last error
+	failed := make(chan struct{})
+	var once sync.Once
+	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+		mu.Lock()
+		last = err
+		mu.Unlock()
+		once.Do(func() { close(failed) })
+	})
+	if err != nil {
+		return err
+	}
+	registration, err := informer.AddEventHandler(s.handler())
+	if err != nil {
+		return err
+	}
+	s.tasks.Go(func() { informer.RunWithContext(s.ctx) })
+	timeout := time.NewTimer(syncTimeout)
+	defer timeout.Stop()
+	select {
+	case <-registration.HasSyncedChecker().Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-failed:
+	case <-timeout.C:
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if last == nil {
+		return fmt.Errorf("no answer within %s", syncTimeout)
+	}
+	return last
+}
+
+func (s *Store) handler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc:    func(o any, initial bool) { s.saw(o, initial) },
+		UpdateFunc: func(_, o any) { s.saw(o, false) },
+		DeleteFunc: s.lost,
+	}
+}
+
+// saw takes a version from the watch. What it brings is news when an operator
+// gave other orders, or when somebody else wrote the record.
+func (s *Store) saw(o any, initial bool) {
+	d := s.decoded(o)
+	if d == nil {
+		return
+	}
+	s.mu.Lock()
+	before, isNew := s.take(d)
+	s.mu.Unlock()
+	switch {
+	case initial, !isNew:
+	case before == nil, before.UID != d.UID,
+		!equality.Semantic.DeepEqual(before.Spec, d.Spec),
+		!equality.Semantic.DeepEqual(before.Status, d.Status):
+		s.queue.Add(render.ServiceName(d.Name))
+	}
+}
+
+// lost forgets a Delivery that was deleted.
+func (s *Store) lost(o any) {
+	if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
+		o = last.Obj
+	}
+	d := s.decoded(o)
+	if d == nil {
+		return
+	}
+	s.mu.Lock()
+	if known := s.newest[keyOf(d)]; known != nil && known.UID == d.UID {
+		delete(s.newest, keyOf(d))
+	}
+	s.mu.Unlock()
+	s.queue.Add(render.ServiceName(d.Name))
+}
+
+func (s *Store) decoded(o any) *v1alpha1.Delivery {
+	u, ok := o.(*unstructured.Unstructured)
+	if !ok {
+		return nil
+	}
+	d, err := decode(u)
+	if err != nil {
+		s.log.Error("a Delivery cannot be read", "error", err)
+		return nil
+	}
+	return d
+}
+
+// Changed names the services of which an operator changed the orders, or whose
+// Delivery was deleted or written by somebody else.
+func (s *Store) Changed() <-chan render.ServiceName { return s.changed }
+
+// announce moves names from the queue to the channel, so that the watch never
+// waits for a reader.
+func (s *Store) announce() {
+	for {
+		name, done := s.queue.Get()
+		if done {
+			return
+		}
+		select {
+		case s.changed <- name:
+		case <-s.ctx.Done():
+		}
+		s.queue.Done(name)
+	}
+}
