@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
 
 // contents remembers what commits hold. A commit never changes, so an answer
-// never ages; only a reading that failed is not kept.
+// never ages; only what could not be read is not kept, because the next try may
+// succeed.
 type contents struct {
 	catalogs map[gitsrc.SHA]catalogAt
 	releases map[releaseKey]releaseAt
@@ -28,7 +30,8 @@ type releaseKey struct {
 type catalogAt struct {
 	catalog *render.Catalog
 	tree    *gitsrc.Tree
-	err     error
+	err     error // a fault of the commit's content
+	unread  error // the local repository failed us
 }
 
 type releaseAt struct {
@@ -36,7 +39,8 @@ type releaseAt struct {
 	entry   render.Entry
 	inputs  []string // paths that the rendering read, without the catalog's own
 	problem Problem
-	err     error
+	err     error // a fault of the commit's content
+	unread  error // the local repository failed us
 }
 
 // Bounds of the cache: past them it is emptied and fills again.
@@ -55,9 +59,12 @@ func (c *contents) catalog(l *Loop, commit gitsrc.SHA) catalogAt {
 	}
 	tree, err := l.Source.Tree(commit)
 	if err != nil {
-		return catalogAt{err: fmt.Errorf("read commit %s: %w", commit.Short(), err)}
+		return catalogAt{unread: fmt.Errorf("read commit %s: %w", commit.Short(), err)}
 	}
 	catalog, err := render.ReadCatalog(tree, l.CatalogPath)
+	if isUnread(err) {
+		return catalogAt{unread: fmt.Errorf("read the catalog of commit %s: %w", commit.Short(), err)}
+	}
 	if len(c.catalogs) >= mostCatalogs {
 		clear(c.catalogs)
 	}
@@ -73,12 +80,15 @@ func (c *contents) release(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 		return at
 	}
 	in := c.catalog(l, commit)
-	if in.tree == nil {
-		return releaseAt{problem: ProblemUnreadable, err: in.err}
+	if in.unread != nil {
+		return releaseAt{unread: in.unread}
 	}
 	at := releaseAt{problem: ProblemUnreadable, err: in.err}
 	if in.err == nil {
 		at = l.renderAt(in, name, commit)
+	}
+	if at.unread != nil {
+		return at
 	}
 	if len(c.releases) >= mostReleases {
 		clear(c.releases)
@@ -96,7 +106,7 @@ func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 	if c.overlapsAt != commit {
 		var all []render.Release
 		for _, other := range in.catalog.Names() {
-			if at := c.release(l, other, commit); at.err == nil {
+			if at := c.release(l, other, commit); at.err == nil && at.unread == nil {
 				all = append(all, at.release)
 			}
 		}
@@ -112,15 +122,28 @@ func (l *Loop) renderAt(in catalogAt, name render.ServiceName, commit gitsrc.SHA
 	}
 	tree := &readTree{tree: in.tree, read: map[string]bool{}}
 	release, err := l.Renderer.Release(tree, in.catalog, name, commit)
+	if isUnread(err) {
+		return releaseAt{unread: fmt.Errorf("render %s at %s: %w", name, commit.Short(), err)}
+	}
 	if err != nil {
 		return releaseAt{entry: entry, inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
 	}
 	return releaseAt{entry: entry, inputs: tree.paths(), release: release}
 }
 
+// isUnread tells a failing disk or a damaged repository from bad content. Bad
+// content is a person's to mend and ends a commit's story; this is not.
+func isUnread(err error) bool {
+	var errno syscall.Errno
+	return errors.Is(err, gitsrc.ErrDamaged) || errors.Is(err, gitsrc.ErrUnknownCommit) || errors.As(err, &errno)
+}
+
 // point says what a service was at a commit.
-func (c *contents) point(l *Loop, name render.ServiceName, commit gitsrc.SHA) point {
+func (c *contents) point(l *Loop, name render.ServiceName, commit gitsrc.SHA) (point, error) {
 	at := c.release(l, name, commit)
+	if at.unread != nil {
+		return point{}, at.unread
+	}
 	p := point{commit: commit}
 	if at.err != nil {
 		p.fault, p.absent = at.err.Error(), at.problem == ProblemGone
@@ -130,20 +153,22 @@ func (c *contents) point(l *Loop, name render.ServiceName, commit gitsrc.SHA) po
 	if at.entry.Name != "" {
 		p.rules = at.entry.RulesDigest()
 	}
-	return p
+	return p, nil
 }
 
 // touches says whether a commit changed, against the one before it, any of the
 // inputs of a rendering. Catalogs count, except where neither names the service.
 func (l *Loop) touches(inputs []string, before, after point) bool {
-	a, b := l.content.catalog(l, before.commit), l.content.catalog(l, after.commit)
-	if a.tree == nil || b.tree == nil {
+	was, is := l.content.catalog(l, before.commit), l.content.catalog(l, after.commit)
+	if was.tree == nil || is.tree == nil {
 		return true
 	}
 	if !before.absent || !after.absent {
 		inputs = append(slices.Clone(inputs), l.catalogFile())
 	}
-	return inputsSum(a.tree, inputs) != inputsSum(b.tree, inputs)
+	a, errA := inputsSum(was.tree, inputs)
+	b, errB := inputsSum(is.tree, inputs)
+	return errA != nil || errB != nil || a != b
 }
 
 func (l *Loop) catalogFile() string {

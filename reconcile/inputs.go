@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"crypto/sha256"
+	"errors"
 	"io/fs"
 	"maps"
 	"slices"
@@ -45,28 +46,36 @@ func (t *readTree) Stat(path string) (fs.FileInfo, error) {
 func (t *readTree) paths() []string { return slices.Sorted(maps.Keys(t.read)) }
 
 // inputsSum is the hash of what a tree holds at these paths.
-func inputsSum(tree fs.FS, paths []string) [sha256.Size]byte {
+func inputsSum(tree fs.FS, paths []string) ([sha256.Size]byte, error) {
 	h := sha256.New()
 	for _, path := range paths {
-		sum := sha256.Sum256(inputAt(tree, path))
+		b, err := inputAt(tree, path)
+		if err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		sum := sha256.Sum256(b)
 		_, _ = h.Write([]byte(path + "\x00")) // a hash never fails
 		_, _ = h.Write(sum[:])
 	}
-	return [sha256.Size]byte(h.Sum(nil))
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// inputAt is a file's bytes, a folder's names, or why there is neither.
-func inputAt(tree fs.FS, path string) []byte {
-	if b, err := fs.ReadFile(tree, path); err == nil {
-		return append([]byte("file\x00"), b...)
+// inputAt is a file's bytes, a folder's names, or that there is nothing.
+func inputAt(tree fs.FS, path string) ([]byte, error) {
+	found, err := fs.Stat(tree, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []byte("none\x00"), nil
+	case err != nil:
+		return nil, err
+	case !found.IsDir():
+		b, err := fs.ReadFile(tree, path)
+		return append([]byte("file\x00"), b...), err
 	}
 	entries, err := fs.ReadDir(tree, path)
-	if err != nil {
-		return []byte("none\x00")
-	}
 	out := []byte("folder\x00")
 	for _, e := range entries {
 		out = append(append(out, e.Name()...), 0)
 	}
-	return out
+	return out, err
 }

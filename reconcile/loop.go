@@ -169,7 +169,7 @@ func (l *Loop) poll(ctx context.Context) []render.ServiceName {
 // known are the services of the catalog at the head and of the records.
 func (l *Loop) known() []render.ServiceName {
 	names := l.Services()
-	if c := l.content.catalog(l, l.head); c.err == nil {
+	if c := l.content.catalog(l, l.head); c.catalog != nil {
 		names = append(names, c.catalog.Names()...)
 	}
 	slices.Sort(names)

@@ -22,7 +22,9 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool)
 	if err != nil {
 		return o, err
 	}
-	l.lookAtHead(&o, w)
+	if err := l.lookAtHead(&o, w); err != nil {
+		return o, err
+	}
 	if record.Namespace == "" {
 		o.Record.Namespace = l.namespaceOf(name)
 	}
@@ -73,16 +75,23 @@ func (l *Loop) walk(name render.ServiceName, from gitsrc.SHA, bases []gitsrc.SHA
 	})
 	switch {
 	case errors.Is(err, gitsrc.ErrWalkTooLong) || err == nil && base == "" && len(bases) > 0:
-		return walked{points: []point{l.content.point(l, name, from)}, lost: l.lost(bases)}, nil
+		newest, err := l.content.point(l, name, from)
+		return walked{points: []point{newest}, lost: l.lost(bases)}, err
 	case err != nil:
 		return walked{}, fmt.Errorf("walk the history of %s: %w", l.Branch, err)
 	}
 	w := walked{base: base, points: []point{{}}}
 	if base != "" {
-		w.points[0] = l.content.point(l, name, base)
+		if w.points[0], err = l.content.point(l, name, base); err != nil {
+			return w, err
+		}
 	}
 	for i := len(commits) - 1; i >= 0; i-- {
-		w.points = append(w.points, l.content.point(l, name, commits[i].SHA))
+		p, err := l.content.point(l, name, commits[i].SHA)
+		if err != nil {
+			return w, err
+		}
+		w.points = append(w.points, p)
 	}
 	return w, nil
 }
@@ -96,9 +105,12 @@ func (l *Loop) lost(bases []gitsrc.SHA) string {
 }
 
 // lookAtHead says what the service is at the branch's head.
-func (l *Loop) lookAtHead(o *Observed, w walked) {
+func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	name := o.Record.Service
 	at := l.content.release(l, name, l.head)
+	if at.unread != nil {
+		return at.unread
+	}
 	i := introduced(w.points)
 	h := Head{Branch: l.head, Problem: at.problem, HasCanary: at.release.HasCanary}
 	h.Ref = Ref{Commit: w.points[i].commit, Digest: at.release.Digest}
@@ -121,6 +133,7 @@ func (l *Loop) lookAtHead(o *Observed, w walked) {
 	o.Head = h
 	o.Distance = len(w.points) - 1
 	o.Changes = changesSince(w.points, o.Record.Observed)
+	return nil
 }
 
 func rulesOf(e render.Entry, commit gitsrc.SHA) Rules {
@@ -157,7 +170,7 @@ func (l *Loop) withoutCanary(o Observed) []render.Digest {
 		if ref == nil || ref.Digest == "" {
 			continue
 		}
-		if at := l.content.release(l, o.Record.Service, ref.Commit); at.err == nil && !at.release.HasCanary {
+		if at := l.content.release(l, o.Record.Service, ref.Commit); at.err == nil && at.unread == nil && !at.release.HasCanary {
 			without = append(without, ref.Digest)
 		}
 	}
@@ -226,6 +239,9 @@ func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, er
 		return nil, nil
 	}
 	at := l.content.release(l, name, ref.Commit)
+	if at.unread != nil {
+		return nil, at.unread
+	}
 	if at.err != nil {
 		return nil, fmt.Errorf("render %s at %s: %w", name, ref.Commit.Short(), at.err)
 	}

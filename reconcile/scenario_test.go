@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -49,6 +50,7 @@ func TestScenarios(t *testing.T) {
 			"dismiss":         command(1, (*stage).dismiss),
 			"merge":           command(1, (*stage).merge),
 			"rewrite":         command(2, (*stage).rewrite),
+			"damage":          command(0, (*stage).damage),
 			"revert":          command(1, (*stage).revert),
 			"look":            command(0, (*stage).look),
 			"fails":           command(1, (*stage).fails),
@@ -270,6 +272,33 @@ func (s *stage) rewrite(_ *testscript.TestScript, args []string) error {
 	return firstOf(s.git(work, "checkout", "-q", "--orphan", "other", string(s.trust)), s.edit(args[0]),
 		s.git(work, "commit", "-q", "-a", "-m", args[1]), s.git(work, "branch", "-q", "-M", "other", "main"),
 		s.git(work, "push", "-q", "--force", "origin", "main"))
+}
+
+// damage turns a byte around in the middle of every pack of the local repository.
+func (s *stage) damage(ts *testscript.TestScript, _ []string) error {
+	packs := 0
+	err := filepath.WalkDir(filepath.Join(s.dir, "bare"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".pack" {
+			return err
+		}
+		packs++
+		if err := os.Chmod(path, 0o600); err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for i := 12; i < len(b)-20; i += 16 { // every object, not the frame
+			b[i] ^= 0xff
+		}
+		return os.WriteFile(path, b, 0o600)
+	})
+	if err == nil && packs == 0 {
+		err = errors.New("there is no pack to damage")
+	}
+	ts.Logf("damaged %d packs", packs)
+	return err
 }
 
 // look is one process that goes as far as it can.
