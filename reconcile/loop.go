@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"banksman.dev/approvals"
@@ -60,7 +61,8 @@ type Settings struct {
 type state struct {
 	head     gitsrc.SHA
 	fetchErr error
-	polls    int // counts the polls: what was read from the forge counts for one of them
+	moved    bool // a last look before full found another head
+	polls    int  // counts the polls: what was read from the forge counts for one of them
 	content  contents
 	verdicts map[verdictKey]heard
 	troubles map[render.ServiceName]trouble
@@ -77,27 +79,42 @@ type trouble struct {
 	times int
 }
 
-// Run polls and reconciles until the context ends.
+// Run polls and reconciles until the context ends. The branch is fetched
+// beside the loop, so that a Git server that hangs delays no repair.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
 	tick := time.NewTicker(l.Interval)
 	defer tick.Stop()
-	due := l.poll(ctx)
+	fetched := make(chan fetched, 1)
+	var fetching sync.WaitGroup
+	defer fetching.Wait()
+	busy := false
+	fetch := func() {
+		if !busy {
+			busy = true
+			fetching.Go(func() { fetched <- l.fetch(ctx) })
+		}
+	}
+	fetch()
 	for {
-		l.reconcileAll(ctx, due)
+		var due []render.ServiceName
 		timer := time.NewTimer(l.untilNextWake())
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
 		case <-tick.C:
-			due = l.poll(ctx)
+			fetch()
+		case f := <-fetched:
+			busy = false
+			due = l.poll(f)
 		case name := <-l.Wake:
 			due = append(l.woken(), name)
 		case <-timer.C:
 			due = l.overdue()
 		}
 		timer.Stop()
+		l.reconcileAll(ctx, due)
 	}
 }
 
@@ -105,7 +122,7 @@ func (l *Loop) Run(ctx context.Context) error {
 // people. It returns what failed.
 func (l *Loop) Once(ctx context.Context) error {
 	l.begin()
-	due := l.poll(ctx)
+	due := l.poll(l.fetch(ctx))
 	if l.fetchErr != nil {
 		return l.fetchErr
 	}
@@ -132,38 +149,73 @@ func (l *Loop) begin() {
 	}
 }
 
-// poll fetches the branch and names the services to look at: all of them at a
-// new head, else the ones that wait for something outside the cluster.
-func (l *Loop) poll(ctx context.Context) []render.ServiceName {
-	l.polls++
-	first := l.polls == 1
+// fetched is what a fetch of the branch came to.
+type fetched struct {
+	head gitsrc.SHA
+	err  error
+}
+
+func (l *Loop) fetch(ctx context.Context) fetched {
 	head, err := l.Source.Fetch(ctx)
+	if ctx.Err() != nil {
+		err = nil // the process is ending; that is not the server's fault
+	}
+	return fetched{head, err}
+}
+
+// poll takes the outcome of a fetch and names the services to look at: all of
+// them at a new head, else the ones that wait for something outside the
+// cluster. Nothing is looked at before the first fetch has ended: the head of
+// an earlier process may have been taken back since.
+func (l *Loop) poll(f fetched) []render.ServiceName {
+	l.polls++
+	l.noteFetch(f.err)
+	moved := f.err == nil && f.head != "" && l.moveTo(f.head)
 	switch {
-	case err != nil && ctx.Err() == nil:
-		if l.fetchErr == nil || l.fetchErr.Error() != err.Error() {
-			l.Log.Error("cannot fetch; what runs is kept", "branch", l.Branch, "error", err)
-		}
-		l.fetchErr = err
-	case err == nil:
-		if l.fetchErr != nil {
-			l.Log.Info("fetching works again", "branch", l.Branch)
-		}
-		l.fetchErr = nil
-		if head != l.head {
-			l.Log.Info("new head", "branch", l.Branch, "commit", head, "before", l.head)
-			l.head, first = head, true
-			if in := l.content.catalog(l, head); in.err != nil {
-				l.Log.Error("the catalog cannot be read; what runs is kept", "commit", head, "error", in.err)
-			}
-		}
-	}
-	if l.head == "" {
+	case l.head == "":
 		return nil
-	}
-	if first {
+	case moved || l.polls == 1:
 		return l.known()
 	}
 	return l.waiting()
+}
+
+// noteFetch remembers whether fetching works, and says so when that changes.
+func (l *Loop) noteFetch(err error) {
+	was := l.fetchErr
+	l.fetchErr = err
+	switch {
+	case err == nil && was != nil:
+		l.Log.Info("fetching works again", "branch", l.Branch)
+	case err != nil && (was == nil || was.Error() != err.Error()):
+		l.Log.Error("cannot fetch; what runs is kept", "branch", l.Branch, "error", err)
+	}
+}
+
+// moveTo makes another commit the head.
+func (l *Loop) moveTo(head gitsrc.SHA) bool {
+	if head == l.head {
+		return false
+	}
+	l.Log.Info("new head", "branch", l.Branch, "commit", head, "before", l.head)
+	l.head = head
+	if in := l.content.catalog(l, head); in.err != nil {
+		l.Log.Error("the catalog cannot be read; what runs is kept", "commit", head, "error", in.err)
+	}
+	return true
+}
+
+// refetch is part of the last look before the first full write: the branch
+// must answer, and what it says now is what counts.
+func (l *Loop) refetch(ctx context.Context) error {
+	f := l.fetch(ctx)
+	if f.err != nil {
+		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
+	}
+	if f.head != "" && l.moveTo(f.head) {
+		l.moved = true
+	}
+	return nil
 }
 
 // known are the services of the catalog at the head and of the records.
@@ -225,9 +277,22 @@ func (l *Loop) untilNextWake() time.Duration {
 // reconcileAll looks at each service until nothing more follows, then brings
 // the commit statuses up to date.
 func (l *Loop) reconcileAll(ctx context.Context, names []render.ServiceName) {
-	if l.head == "" || len(names) == 0 && l.unsaid == nil {
+	if l.polls == 0 || l.head == "" || len(names) == 0 && l.unsaid == nil {
 		return
 	}
+	l.reconcileEach(ctx, names)
+	if l.moved {
+		l.moved = false
+		l.reconcileEach(ctx, l.known())
+	}
+	err := l.postAll(ctx)
+	if err != nil && l.unsaid == nil && ctx.Err() == nil {
+		l.Log.Error("cannot write a commit status; it is tried again", "error", err)
+	}
+	l.unsaid = err
+}
+
+func (l *Loop) reconcileEach(ctx context.Context, names []render.ServiceName) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if ctx.Err() != nil {
@@ -235,11 +300,6 @@ func (l *Loop) reconcileAll(ctx context.Context, names []render.ServiceName) {
 		}
 		l.note(ctx, name, l.service(ctx, name))
 	}
-	err := l.postAll(ctx)
-	if err != nil && l.unsaid == nil && ctx.Err() == nil {
-		l.Log.Error("cannot write a commit status; it is tried again", "error", err)
-	}
-	l.unsaid = err
 }
 
 // mostPasses bounds what one event can set off. Each pass writes its record
@@ -257,6 +317,9 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 		}
 		d := Decide(o)
 		if fresh = d.WantsFreshVerdict && !o.VerdictFresh; fresh {
+			if err := l.refetch(ctx); err != nil {
+				return err
+			}
 			continue
 		}
 		more, err := l.act(ctx, o, d)

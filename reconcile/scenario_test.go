@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -63,6 +64,7 @@ func TestScenarios(t *testing.T) {
 			"why":             command(1, (*stage).why),
 			"status":          command(3, (*stage).status),
 			"forge":           command(1, (*stage).forge),
+			"git":             command(1, (*stage).gitServer),
 			"applied":         command(1, (*stage).applied),
 		},
 	})
@@ -434,6 +436,19 @@ func (s *stage) forge(_ *testscript.TestScript, args []string) error {
 			s.server.Fail(standin.Fault{Method: method, Path: "/repos/", Status: 500, Times: 1000})
 		}
 	}
+	return nil
+}
+
+// git up|last-look-fails: every fetch but the first of a process fails.
+func (s *stage) gitServer(_ *testscript.TestScript, args []string) error {
+	s.server.ClearFaults()
+	if args[0] == "up" {
+		return nil
+	}
+	var fetches atomic.Int64
+	s.server.Fail(standin.Fault{Times: -1, Status: 503, Match: func(r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/info/refs") && fetches.Add(1) > 1
+	}})
 	return nil
 }
 
