@@ -34,9 +34,11 @@ demo: build cluster-build ## Watch the whole story on a local cluster (DEMO=auto
 test: build cluster-build ## Test everything, on a real control plane
 	@$(BIN)/cluster down --dir $(BIN)/test-cluster >/dev/null 2>&1 || true
 	@$(BIN)/cluster up --detach --dir $(BIN)/test-cluster --kubeconfig $(BIN)/test-cluster.yaml
-	@trap '$(BIN)/cluster down --dir $(BIN)/test-cluster' EXIT; \
+	@echo "The slowest package plays the story on a control plane of its own and takes some minutes."
+	@( while sleep 30; do echo "test: still running after $${SECONDS}s"; done ) & beat=$$!; \
+	trap 'kill $$beat; $(BIN)/cluster down --dir $(BIN)/test-cluster' EXIT; \
 	BANKSMAN_TEST_KUBECONFIG=$(BIN)/test-cluster.yaml BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman \
-		go test $(RACE) -timeout 40m ./... $(TESTFLAGS)
+		$(TOOL) gotestsum --format pkgname -- $(RACE) -timeout 40m ./... $(TESTFLAGS)
 	go -C fixtures/cluster test ./...
 
 .PHONY: test-short
