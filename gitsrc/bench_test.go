@@ -96,3 +96,38 @@ func BenchmarkReadFiveFilesOfOneService(b *testing.B) {
 		}
 	}
 }
+
+// Three services changed in the pull request, one other on the branch since.
+func BenchmarkMergedOf1000ServicesWith3Changed(b *testing.B) {
+	s := large(b)
+	base := sha(b, s.git(s.dir, "rev-parse", "main"))
+	var files []string
+	for _, service := range []int{10, 500, 990} {
+		files = append(files, file(service, 1), manifest(service, 5000))
+	}
+	pull := s.pull(1, base, files...)
+	head := s.commit("bump", file(700, 0), manifest(700, 5000))
+	for _, c := range []struct {
+		name string
+		cold bool
+	}{{"warm", false}, {"cold", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			dir := b.TempDir()
+			r := open(b, gitsrc.Options{URL: s.url(), Dir: dir})
+			fetch(b, r)
+			fetchPulls(b, r, pulls{1: pull})
+			b.ReportAllocs()
+			for b.Loop() {
+				if c.cold { // nothing cached, not even the packs' indexes
+					b.StopTimer()
+					r = open(b, gitsrc.Options{URL: s.url(), Dir: dir})
+					b.StartTimer()
+				}
+				m, err := r.Merged(head, pull)
+				if err != nil || len(m.Changed) != 3 || len(m.Conflicts) != 0 {
+					b.Fatalf("%v, %v", m, err)
+				}
+			}
+		})
+	}
+}

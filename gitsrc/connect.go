@@ -2,13 +2,14 @@ package gitsrc
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 )
 
-// connection checks that a head may be shown: what is new and reachable from it
+// connection checks that heads may be shown: what is new and reachable from them
 // refers only to what is here. Objects that were here before are already connected.
 type connection struct {
 	store *objectStore
@@ -19,9 +20,9 @@ type connection struct {
 // checkConnected follows new commits and their trees. known is a tree that is
 // connected already: what it lists is not looked up again. Without one, for a whole
 // clone, the trees of older commits are left to the moment they are read.
-func checkConnected(store *objectStore, fresh idxfile.Index, head, known plumbing.Hash) error {
+func checkConnected(store *objectStore, fresh idxfile.Index, heads []plumbing.Hash, known plumbing.Hash) error {
 	c := connection{store: store, fresh: fresh, seen: map[plumbing.Hash]bool{}}
-	for queue := []plumbing.Hash{head}; len(queue) > 0; {
+	for queue := slices.Clone(heads); len(queue) > 0; {
 		h := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		isNew, err := c.visit(h)
@@ -35,7 +36,7 @@ func checkConnected(store *objectStore, fresh idxfile.Index, head, known plumbin
 		if err != nil {
 			return err
 		}
-		if h == head || !known.IsZero() {
+		if !known.IsZero() || slices.Contains(heads, h) {
 			if err := c.tree(commit.tree, known, 0); err != nil {
 				return fmt.Errorf("commit %s: %w", h, err)
 			}

@@ -3,7 +3,8 @@
 //
 // The way in is Open, then Repository.Fetch, then Repository.Tree: Fetch brings
 // the branch up to date and returns its head, Tree shows the files of a commit as
-// an fs.FS.
+// an fs.FS. Repository.FetchPulls brings open pull requests beside the branch, and
+// Repository.Merged shows one of them merged onto it; the merge is never written.
 //
 // What a server or a commit contains is hostile until checked: only regular files
 // are readable, every object is verified against its name when it is read, sizes

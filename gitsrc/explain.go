@@ -26,11 +26,11 @@ func (e *tokenError) Unwrap() error { return e.err }
 
 // explain words an error for a person. cause is what the HTTP side saw, which
 // go-git's error hides.
-func (r *Repository) explain(ctx context.Context, err, cause error, secret string) error {
+func (r *Repository) explain(ctx context.Context, err, cause error, secret string, pulls []int) error {
 	if cause == nil {
 		cause = err
 	}
-	f := &FetchError{URL: r.address.String(), Branch: r.branch, Try: keepsRunning, Err: err}
+	f := &FetchError{URL: r.address.String(), Branch: r.branch, Pulls: pulls, Try: keepsRunning, Err: err}
 	var status *statusError
 	var redirect *redirectError
 	switch {

@@ -4,17 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
 // Fetch brings the branch up to date and returns its head; nothing new costs one
@@ -34,50 +28,19 @@ func (r *Repository) Fetch(ctx context.Context) (SHA, error) {
 	return shaOf(h), nil
 }
 
-func (r *Repository) fetch(ctx context.Context, afresh bool) (plumbing.Hash, error) {
-	var secret string
-	x := &exchange{base: r.http, limits: r.limits, origin: r.address.url}
-	h, err := func() (plumbing.Hash, error) {
-		s, err := r.session(ctx, x, &secret)
-		if err != nil {
-			return plumbing.ZeroHash, err
+func (r *Repository) fetch(ctx context.Context, afresh bool) (want plumbing.Hash, err error) {
+	err = r.converse(ctx, nil, func(c conversation) error {
+		var ok bool
+		if want, ok = c.advertised.References["refs/heads/"+r.branch]; !ok {
+			return ErrBranchMissing
 		}
-		defer func() { _ = s.Close() }() // it holds nothing
-		advertised, err := s.AdvertisedReferencesContext(ctx)
-		if err != nil {
-			return plumbing.ZeroHash, err
-		}
-		want, ok := advertised.References["refs/heads/"+r.branch]
-		if !ok {
-			return plumbing.ZeroHash, ErrBranchMissing
-		}
-		return want, r.advance(ctx, s, advertised, want, afresh)
-	}()
-	if err != nil {
-		return plumbing.ZeroHash, r.explain(ctx, err, x.failure(), secret)
-	}
-	return h, nil
-}
-
-func (r *Repository) session(ctx context.Context, x *exchange, secret *string) (transport.UploadPackSession, error) {
-	endpoint, err := r.address.endpoint()
-	if err != nil {
-		return nil, err
-	}
-	if r.address.local != "" {
-		return localTransport().NewUploadPackSession(endpoint, nil)
-	}
-	if r.token == nil {
-		return x.transport().NewUploadPackSession(endpoint, nil)
-	}
-	if *secret, err = r.token(ctx); err != nil {
-		return nil, &tokenError{err: err}
-	}
-	return x.transport().NewUploadPackSession(endpoint, &githttp.BasicAuth{Username: "x-access-token", Password: *secret})
+		return r.advance(ctx, c, want, afresh)
+	})
+	return want, err
 }
 
 // advance makes want the head: downloads what is missing, checks it, moves the ref.
-func (r *Repository) advance(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, afresh bool) error {
+func (r *Repository) advance(ctx context.Context, c conversation, want plumbing.Hash, afresh bool) error {
 	old, err := r.layout.head()
 	if err != nil && !errors.Is(err, ErrNoHead) {
 		return err
@@ -85,7 +48,7 @@ func (r *Repository) advance(ctx context.Context, s transport.UploadPackSession,
 	suspect := r.store.damaged()
 	if afresh || suspect {
 		if r.cloned.again(want, r.store.corrupted()) {
-			return r.clone(ctx, s, advertised, want)
+			return r.clone(ctx, c, want)
 		}
 		if afresh {
 			return errIncomplete
@@ -100,12 +63,12 @@ func (r *Repository) advance(ctx context.Context, s transport.UploadPackSession,
 		return err
 	}
 	if !here {
-		if err := r.download(ctx, s, advertised, want, old); err != nil {
+		if err := r.download(ctx, c, []plumbing.Hash{want}, r.haves(old), old); err != nil {
 			return err
 		}
 	}
 	if suspect { // and a clone did not help: what is missing may belong to an older commit
-		if err := checkConnected(r.store, everything{}, want, plumbing.ZeroHash); err != nil {
+		if err := checkConnected(r.store, everything{}, []plumbing.Hash{want}, plumbing.ZeroHash); err != nil {
 			return err
 		}
 		r.store.sound()
@@ -113,9 +76,10 @@ func (r *Repository) advance(ctx context.Context, s transport.UploadPackSession,
 	return r.layout.setHead(want)
 }
 
-// download gets what want has more than old, and keeps it only when it is complete.
-func (r *Repository) download(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want, old plumbing.Hash) error {
-	staging, index, err := r.receive(ctx, s, advertised, want, r.haves(old))
+// download gets what the wanted commits have more than those we have, and keeps it
+// only when it is complete. The trees are compared with that of old, the branch's head.
+func (r *Repository) download(ctx context.Context, c conversation, want, have []plumbing.Hash, old plumbing.Hash) error {
+	staging, index, err := r.receive(ctx, c, want, have)
 	defer func() { _ = os.RemoveAll(staging) }() // what stays is removed by the next Open
 	if err != nil {
 		return err
@@ -125,12 +89,12 @@ func (r *Repository) download(ctx context.Context, s transport.UploadPackSession
 }
 
 // receive writes a pack into a new folder, which the caller removes, on errors too.
-func (r *Repository) receive(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, have []plumbing.Hash) (dir string, _ *idxfile.MemoryIndex, _ error) {
+func (r *Repository) receive(ctx context.Context, c conversation, want, have []plumbing.Hash) (dir string, _ *idxfile.MemoryIndex, _ error) {
 	dir, err := os.MkdirTemp(r.layout.dir, unfinished+"packs_")
 	if err != nil {
 		return "", nil, err
 	}
-	stream, err := request(ctx, s, advertised, want, have)
+	stream, err := c.request(ctx, want, have)
 	if err != nil {
 		return dir, nil, err
 	}
@@ -147,20 +111,25 @@ func (r *Repository) knownTree(old plumbing.Hash) plumbing.Hash {
 	return c.tree
 }
 
-// clone downloads everything into a folder of its own, and takes the place of
-// what was here only when it is complete.
-func (r *Repository) clone(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash) error {
-	packs, index, err := r.receive(ctx, s, advertised, want, nil)
+// clone downloads the branch into a folder of its own, and takes the place of what
+// was here only when it is complete. Pull requests are left to the next FetchPulls.
+func (r *Repository) clone(ctx context.Context, c conversation, want plumbing.Hash) error {
+	heads := []plumbing.Hash{want}
+	packs, index, err := r.receive(ctx, c, heads, nil)
 	defer func() { _ = os.RemoveAll(packs) }() // what stays is removed by the next Open
 	if err != nil {
 		return err
 	}
 	r.cloned.count++
 	staged := newObjectStore(packs)
-	err = checkConnected(staged, index, want, plumbing.ZeroHash)
+	err = checkConnected(staged, index, heads, plumbing.ZeroHash)
 	staged.close()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errIncomplete, err)
+	}
+	// First the refs: none may name what the new packs do not hold.
+	if err := r.layout.dropPulls(nil); err != nil {
+		return err
 	}
 	err = r.store.replace(func() error { return replaceFiles(r.layout.packDir(), packs) })
 	if err != nil {
@@ -218,36 +187,4 @@ func (r *Repository) haves(old plumbing.Hash) []plumbing.Hash {
 		hashes = append(hashes, c.SHA.hash())
 	}
 	return hashes
-}
-
-func request(ctx context.Context, s transport.UploadPackSession, advertised *packp.AdvRefs, want plumbing.Hash, have []plumbing.Hash) (io.ReadCloser, error) {
-	req := packp.NewUploadPackRequestFromCapabilities(advertised.Capabilities)
-	if advertised.Capabilities.Supports(capability.NoProgress) {
-		if err := req.Capabilities.Set(capability.NoProgress); err != nil {
-			return nil, err
-		}
-	}
-	req.Wants = []plumbing.Hash{want}
-	req.Haves = have
-	response, err := s.UploadPack(ctx, req)
-	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		// The in-process server does not know one of our commits; without any it will.
-		return nil, damaged(want, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case req.Capabilities.Supports(capability.Sideband64k):
-		return packStream{sideband.NewDemuxer(sideband.Sideband64k, response), response}, nil
-	case req.Capabilities.Supports(capability.Sideband):
-		return packStream{sideband.NewDemuxer(sideband.Sideband, response), response}, nil
-	default:
-		return response, nil
-	}
-}
-
-type packStream struct {
-	io.Reader
-	io.Closer
 }

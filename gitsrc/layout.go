@@ -119,7 +119,7 @@ func (l layout) repair() error {
 }
 
 func (l layout) removeUnfinished() error {
-	for _, pattern := range []string{unfinished + "*", "objects/pack/" + unfinished + "*"} {
+	for _, pattern := range []string{unfinished + "*", "objects/pack/" + unfinished + "*", pullRefs + "/" + unfinished + "*"} {
 		left, err := filepath.Glob(filepath.Join(globQuote(l.dir), filepath.FromSlash(pattern)))
 		if err != nil {
 			return err

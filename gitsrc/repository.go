@@ -28,8 +28,8 @@ type Options struct {
 	AllowFile bool
 }
 
-// Repository is the local copy of one branch. Its methods may be called in
-// parallel; fetches run one at a time.
+// Repository is the local copy of one branch, and of pull requests against it. Its
+// methods may be called in parallel; fetches run one at a time.
 type Repository struct {
 	address address
 	branch  string
@@ -40,7 +40,8 @@ type Repository struct {
 	limits  limits
 
 	fetching sync.Mutex
-	cloned   clones // guarded by fetching
+	cloned   clones   // guarded by fetching
+	lacking  attempts // guarded by fetching
 	commits  recent[Commit]
 	folders  recent[*folder]
 }

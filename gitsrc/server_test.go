@@ -87,6 +87,15 @@ func (s *remote) gitRaw(dir, input string, args ...string) string {
 // commit writes files (name, content pairs) in one commit and pushes it.
 func (s *remote) commit(message string, files ...string) gitsrc.SHA {
 	s.t.Helper()
+	s.files(files...)
+	s.git(s.work, "add", "-A")
+	s.git(s.work, "commit", "-q", "--allow-empty", "-m", message)
+	return s.push()
+}
+
+// files writes them into the working copy.
+func (s *remote) files(files ...string) {
+	s.t.Helper()
 	for i := 0; i < len(files); i += 2 {
 		name := filepath.Join(s.work, filepath.FromSlash(files[i]))
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -96,9 +105,6 @@ func (s *remote) commit(message string, files ...string) gitsrc.SHA {
 			s.t.Fatal(err)
 		}
 	}
-	s.git(s.work, "add", "-A")
-	s.git(s.work, "commit", "-q", "--allow-empty", "-m", message)
-	return s.push()
 }
 
 func (s *remote) push() gitsrc.SHA {

@@ -23,13 +23,13 @@ const (
 	maxTreeSize = 8 << 20
 )
 
-// Tree is the files of one commit: an fs.FS, fs.ReadFileFS, fs.ReadDirFS and
+// Tree is the files of one commit or Merge: an fs.FS, fs.ReadFileFS, fs.ReadDirFS and
 // fs.StatFS. Only regular files can be opened. A folder is listed with everything
 // in it or not at all. Safe for concurrent use.
 type Tree struct {
 	repository *Repository
-	commit     SHA
 	root       plumbing.Hash
+	merged     map[plumbing.Hash]*folder // those in no commit; never changed once readable
 }
 
 // Tree returns ErrUnknownCommit for a commit that is not here.
@@ -38,7 +38,7 @@ func (r *Repository) Tree(sha SHA) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{repository: r, commit: sha, root: c.tree}
+	t := &Tree{repository: r, root: c.tree}
 	if _, err := t.folder(c.tree); err != nil {
 		return nil, fmt.Errorf("tree of commit %s: %w", sha, err)
 	}
@@ -74,6 +74,9 @@ func decodeTree(content []byte) ([]object.TreeEntry, error) {
 }
 
 func (t *Tree) folder(h plumbing.Hash) (*folder, error) {
+	if f, ok := t.merged[h]; ok {
+		return f, nil
+	}
 	if f, ok := t.repository.folders.get(h); ok {
 		return f, nil
 	}
@@ -137,6 +140,8 @@ func irregular(mode filemode.FileMode) error {
 		return ErrSymlink
 	case filemode.Submodule:
 		return ErrSubmodule
+	case filemode.Empty:
+		return ErrConflict
 	default:
 		return ErrNotRegular
 	}
