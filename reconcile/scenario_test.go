@@ -39,7 +39,7 @@ func TestScenarios(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "repo"), os.DirFS("testdata/web")); err != nil {
 				return err
 			}
-			env.Values["stage"] = &stage{ctx: t.Context(), dir: env.WorkDir, cluster: newMapCluster(), pulls: map[string]int{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
+			env.Values["stage"] = &stage{t: t, ctx: t.Context(), dir: env.WorkDir, cluster: newMapCluster(), pulls: map[string]int{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -90,6 +90,7 @@ const manifests = "dora/manifests"
 
 // A stage is one scenario's world. Alice reviews, bob writes.
 type stage struct {
+	t       *testing.T
 	ctx     context.Context
 	dir     string
 	server  *standin.Server
@@ -103,12 +104,18 @@ type stage struct {
 }
 
 func (s *stage) repository(ts *testscript.TestScript, _ []string) error {
-	server, err := standin.New(standin.Options{Dir: filepath.Join(s.dir, "forge"), Now: forgeClock(s.now)})
+	server, err := standin.New(standin.Options{Dir: filepath.Join(s.dir, "forge"), Now: forgeClock(s.now), Check: true})
 	if err != nil {
 		return err
 	}
 	web := httptest.NewServer(server)
-	ts.Defer(func() { web.Close(); _ = server.Close() })
+	ts.Defer(func() {
+		web.Close()
+		for _, v := range server.Violations() {
+			s.t.Errorf("against GitHub's description: %v", v)
+		}
+		_ = server.Close()
+	})
 	s.server, s.url = server, web.URL
 	for _, who := range []string{"alice", "bob", "banksman"} {
 		if _, err := server.AddAccount(standin.Account{Login: who, Emails: []string{who + "@example.com"}}); err != nil {
