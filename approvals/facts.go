@@ -64,7 +64,7 @@ type PullCommit struct {
 type PullRequest struct {
 	Number         int
 	URL, Title     string
-	Merged         bool
+	Open, Merged   bool // neither: closed without a merge
 	MergedAt       time.Time
 	MergeCommit    SHA // the branch commit it became; of a rebased run the last one
 	Head           SHA
@@ -76,7 +76,8 @@ type PullRequest struct {
 	Reviews        []Review
 }
 
-// Facts are what the forge says about one commit of a branch.
+// Facts are what the forge says about one commit of a branch, or about the head
+// of a pull request into that branch.
 type Facts struct {
 	Commit     SHA
 	Branch     string

@@ -3,10 +3,23 @@ package approvals
 // Judge says what the reviews come to. It goes through an ordered list of rules;
 // the first that has something to say decides. That list is the whole of it.
 func Judge(f Facts, p Policy) Verdict {
-	q := &question{facts: f, policy: p.parts()}
-	for _, rule := range []func(*question) (Verdict, bool){
+	return (&question{facts: f, policy: p.parts()}).judge(notOnePullRequest)
+}
+
+// JudgeOpen says what the reviews of a pull request come to that is still open:
+// Facts.Commit is its head. It goes through the rules of Judge, but for the one
+// that finds the pull request of a branch commit.
+func JudgeOpen(f Facts, p Policy) Verdict {
+	return (&question{facts: f, policy: p.parts(), open: true}).judge(notOneOpenPullRequest)
+}
+
+type rule func(*question) (Verdict, bool)
+
+// judge takes the rule that finds the one pull request that is judged.
+func (q *question) judge(notOne rule) Verdict {
+	for _, rule := range []rule{
 		unreadable,
-		notOnePullRequest,
+		notOne,
 		// Not judged yet: what landed is what was reviewed (the tree of the merge).
 		// Not judged yet: a label that holds a pull request.
 		incompletePullRequest,
@@ -31,6 +44,7 @@ type question struct {
 	facts  Facts
 	policy []Policy
 	pull   PullRequest
+	open   bool // the pull request is
 }
 
 func (q *question) verdict(s State, reason string) (Verdict, bool) {
@@ -38,6 +52,14 @@ func (q *question) verdict(s State, reason string) (Verdict, bool) {
 		State: s, Reason: reason, Commit: q.facts.Commit,
 		PullRequest: q.pull.Number, PullRequestURL: q.pull.URL,
 	}, true
+}
+
+// wayOut says what to do where no further review helps.
+func (q *question) wayOut(whileOpen string) string {
+	if q.open {
+		return "; " + whileOpen
+	}
+	return "; revert it, or acknowledge it"
 }
 
 func undecided() (Verdict, bool) { return Verdict{}, false }

@@ -28,12 +28,7 @@ func unreadable(q *question) (Verdict, bool) {
 // this repository became this commit. "abc1234 was pushed to main without a pull
 // request; revert it, or acknowledge it".
 func notOnePullRequest(q *question) (Verdict, bool) {
-	var found []PullRequest
-	for _, p := range q.facts.Pulls {
-		if q.facts.BroughtBy(p) && !slices.ContainsFunc(found, func(o PullRequest) bool { return o.Number == p.Number }) {
-			found = append(found, p)
-		}
-	}
+	found, names := q.pulls(q.facts.BroughtBy)
 	switch len(found) {
 	case 0:
 		return q.verdict(Blocked, fmt.Sprintf("%s was pushed to %s without a pull request; revert it, or acknowledge it",
@@ -42,13 +37,42 @@ func notOnePullRequest(q *question) (Verdict, bool) {
 		q.pull = found[0]
 		return undecided()
 	}
-	var names []string
-	for _, p := range found {
-		names = append(names, p.name())
-	}
-	slices.Sort(names)
 	return q.verdict(Blocked, fmt.Sprintf("%s belongs to more than one merged pull request, %s; revert it, or acknowledge it",
 		q.facts.Commit.Short(), enumerate(names, "and")))
+}
+
+// notOneOpenPullRequest is row 4 for a head: it is the head of exactly one open
+// pull request into this branch of this repository. One that was closed or
+// pushed to in the meantime is another question.
+func notOneOpenPullRequest(q *question) (Verdict, bool) {
+	found, names := q.pulls(q.facts.Proposes)
+	switch len(found) {
+	case 0:
+		return q.verdict(Unknown, fmt.Sprintf("%s is not the head of an open pull request into %s", q.facts.Commit.Short(), q.facts.Branch))
+	case 1:
+		q.pull = found[0]
+		return undecided()
+	}
+	return q.verdict(Unknown, fmt.Sprintf("%s is the head of more than one open pull request, %s; close all but one",
+		q.facts.Commit.Short(), enumerate(names, "and")))
+}
+
+// pulls are those that belong, each once, and their names in order.
+func (q *question) pulls(belongs func(PullRequest) bool) (found []PullRequest, names []string) {
+	for _, p := range q.facts.Pulls {
+		if belongs(p) && !slices.ContainsFunc(found, func(o PullRequest) bool { return o.Number == p.Number }) {
+			found = append(found, p)
+			names = append(names, p.name())
+		}
+	}
+	slices.Sort(names)
+	return found, names
+}
+
+// Proposes says whether the pull request asks for the commit, its head, to be
+// merged into the branch.
+func (f Facts) Proposes(p PullRequest) bool {
+	return p.Open && !p.Merged && p.Head == f.Commit && p.Base == f.Branch && p.BaseRepository == f.Repository
 }
 
 // BroughtBy says whether the pull request was merged into the branch as the
@@ -92,14 +116,16 @@ func (p PullRequest) missing() string {
 		}
 	}
 	for _, r := range p.Reviews {
-		if what := r.missing(); what != "" {
+		if what := r.Missing(); what != "" {
 			return what
 		}
 	}
 	return ""
 }
 
-func (r Review) missing() string {
+// Missing names the first datum that a review lacks: "review 7 has the unknown
+// state "VETOED"".
+func (r Review) Missing() string {
 	switch r.State {
 	case ReviewApproved, ReviewChangesRequested, ReviewDismissed:
 	case ReviewCommented, ReviewPending:

@@ -29,8 +29,8 @@ func impossiblePolicy(q *question) (Verdict, bool) {
 			needs = fmt.Sprintf("%d of %s", part.Any, enumerate(part.Users, "and"))
 		}
 		if len(makers) > 0 {
-			return q.verdict(Blocked, fmt.Sprintf("%s needs an approval by %s, but %s made a part of it; revert it, or acknowledge it",
-				q.pull.name(), needs, enumerate(makers, "and")))
+			return q.verdict(Blocked, fmt.Sprintf("%s needs an approval by %s, but %s made a part of it%s",
+				q.pull.name(), needs, enumerate(makers, "and"), q.wayOut("let somebody else propose it")))
 		}
 	}
 	return undecided()

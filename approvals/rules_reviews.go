@@ -26,7 +26,7 @@ func requestedChanges(q *question) (Verdict, bool) {
 // unattributedCommit is row 10: where it is not known who made something, it
 // cannot be ruled out that they approve it themselves.
 func unattributedCommit(q *question) (Verdict, bool) {
-	const way = ", so a self-approval cannot be ruled out; revert it, or acknowledge it"
+	way := ", so a self-approval cannot be ruled out" + q.wayOut("propose it anew, made by accounts that GitHub knows")
 	if q.pull.Author == nil {
 		return q.verdict(Blocked, "the account that opened "+q.pull.name()+" is gone"+way)
 	}

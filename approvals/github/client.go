@@ -1,9 +1,9 @@
 // Package github asks GitHub, or a GitHub Enterprise server, for the facts that
 // package approvals judges, and writes commit statuses.
 //
-// The one entry point is New; Client.Facts reads, Client.SetStatus writes. The
-// package judges nothing: what it cannot read becomes an error or
-// approvals.Facts.Problem, and both mean that the verdict is unknown.
+// The one entry point is New; Client.Facts, OpenPulls and PullFacts read,
+// Client.SetStatus writes. The package judges nothing: what it cannot read
+// becomes an error or a Problem, and both mean that the verdict is unknown.
 //
 // go-github does the addresses and the JSON. Everything about the connection is
 // the package's own, in one http.RoundTripper below it: no redirect is followed,
@@ -26,6 +26,8 @@ import (
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"banksman.dev/approvals"
 )
 
 // DefaultAPI is github.com's address for programs.
@@ -45,9 +47,19 @@ type Client struct {
 	owner, repo string
 	wire        *wire
 	rest        *gogithub.Client // on top of wire
+	now         func() time.Time
 
 	mu         sync.Mutex
 	repository int64 // 0: not asked yet
+
+	// What is remembered of earlier looks; see OpenPulls.
+	pages       known[string, []listPage]        // by branch
+	listed      known[int, listed]               // by number, as those that follow
+	heads       known[int, dated[approvals.SHA]] // since when, by GitHub's clock
+	readings    known[int, reading]
+	opened      known[int, openFacts]
+	permissions known[approvals.User, dated[access]]
+	teams       known[membershipOf, dated[bool]]
 
 	refusedStatuses atomic.Int64
 }
@@ -86,7 +98,7 @@ func New(o Options) (*Client, error) {
 	if o.UserAgent != "" {
 		rest.UserAgent = o.UserAgent
 	}
-	return &Client{owner: o.Owner, repo: o.Repo, wire: w, rest: rest}, nil
+	return &Client{owner: o.Owner, repo: o.Repo, wire: w, rest: rest, now: time.Now}, nil
 }
 
 // parseAPI wants TLS wherever the token leaves the machine.

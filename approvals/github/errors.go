@@ -151,8 +151,10 @@ func permission(req *http.Request, resp *http.Response) string {
 		return "statuses:write"
 	case strings.HasSuffix(path, "/status"):
 		return "statuses:read"
-	case strings.Contains(path, "/pulls"):
+	case strings.Contains(path, "/pulls"), strings.HasSuffix(path, "/timeline"):
 		return "pull_requests:read"
+	case strings.HasSuffix(path, "/activity"):
+		return "contents:read"
 	}
 	return "metadata:read"
 }

@@ -71,10 +71,10 @@ func (c *Client) gather(ctx context.Context, f *approvals.Facts, teams []string)
 	if err := c.complete(ctx, p); err != nil {
 		return fmt.Errorf("read #%d: %w", p.Number, err)
 	}
-	if f.CanWrite, err = c.canWrite(ctx, slices.Concat(p.Askers(), p.Candidates())); err != nil {
+	if f.CanWrite, err = canWrite(ctx, slices.Concat(p.Askers(), p.Candidates()), c.permission); err != nil {
 		return err
 	}
-	f.Members, err = c.members(ctx, teams, p.Candidates())
+	f.Members, err = members(ctx, teams, p.Candidates(), c.isMember)
 	return err
 }
 
@@ -145,10 +145,12 @@ func pages[T any](page func(*gogithub.ListOptions) ([]T, *gogithub.Response, err
 			return nil, bare(err)
 		}
 		all = append(all, some...)
-		if resp.NextPage <= o.Page {
+		// A full page that was the last one may be followed by another now: it
+		// is unchanged itself, and comes from the cache as it was.
+		if resp.NextPage <= o.Page && len(some) < o.PerPage {
 			return all, nil
 		}
-		o.Page = resp.NextPage
+		o.Page++
 	}
 	return nil, problemf("GitHub lists more than %d entries, which are not all read", most*o.PerPage)
 }
@@ -163,29 +165,24 @@ func bare(err error) error {
 	return fmt.Errorf("ask GitHub: %w", err)
 }
 
-// canWrite asks for each person's permission now. A person whose login belongs
-// to another account by now stays without an entry, which is unknown.
-func (c *Client) canWrite(ctx context.Context, people []approvals.User) (map[approvals.UserID]bool, error) {
+// canWrite asks for each person's permission. A person whose permission is not
+// known stays without an entry.
+func canWrite(ctx context.Context, people []approvals.User, ask func(context.Context, approvals.User) (access, error)) (map[approvals.UserID]bool, error) {
 	can := map[approvals.UserID]bool{}
 	for _, u := range people {
-		if !loginForm.MatchString(u.Login) {
-			return nil, problemf("%q, who reviewed, is not a login", clip(u.Login))
-		}
-		level, _, err := c.rest.Repositories.GetPermissionLevel(ctx, c.owner, c.repo, u.Login)
+		p, err := ask(ctx, u)
 		if err != nil {
-			return nil, fmt.Errorf("ask whether %s has write permission: %w", u.Login, bare(err))
+			return nil, err
 		}
-		if approvals.UserID(level.GetUser().GetID()) != u.ID {
-			continue
+		if p.known {
+			can[u.ID] = p.canWrite
 		}
-		// GitHub shows "maintain" and custom roles here as what they amount to.
-		can[u.ID] = level.GetPermission() == "admin" || level.GetPermission() == "write"
 	}
 	return can, nil
 }
 
 // members asks for each person whether they are in each team of the owner.
-func (c *Client) members(ctx context.Context, teams []string, people []approvals.User) (map[string]map[approvals.UserID]bool, error) {
+func members(ctx context.Context, teams []string, people []approvals.User, ask func(context.Context, string, approvals.User) (bool, error)) (map[string]map[approvals.UserID]bool, error) {
 	if len(people) == 0 || len(teams) == 0 {
 		return nil, nil
 	}
@@ -196,7 +193,7 @@ func (c *Client) members(ctx context.Context, teams []string, people []approvals
 		}
 		in := map[approvals.UserID]bool{}
 		for _, u := range people {
-			is, err := c.isMember(ctx, team, u)
+			is, err := ask(ctx, team, u)
 			if err != nil {
 				return nil, err
 			}

@@ -16,15 +16,23 @@ const mostCommits = 250
 
 // pull reads one pull request without its commits and reviews.
 func (c *Client) pull(ctx context.Context, number int) (approvals.PullRequest, error) {
-	answer, _, err := c.rest.PullRequests.Get(ctx, c.owner, c.repo, number)
+	answer, err := c.get(ctx, number)
 	if err != nil {
-		return approvals.PullRequest{}, bare(err)
+		return approvals.PullRequest{}, err
 	}
 	p := pullRequest(answer)
 	if p.Number != number || p.Head == "" || p.CommitCount == 0 {
 		return p, problemf("what GitHub says of #%d is incomplete", number)
 	}
 	return p, nil
+}
+
+func (c *Client) get(ctx context.Context, number int) (*gogithub.PullRequest, error) {
+	answer, _, err := c.rest.PullRequests.Get(ctx, c.owner, c.repo, number)
+	if err != nil {
+		return nil, bare(err)
+	}
+	return answer, nil
 }
 
 // complete adds the commits and the reviews.
@@ -46,25 +54,31 @@ func (c *Client) complete(ctx context.Context, p *approvals.PullRequest) error {
 	if !slices.ContainsFunc(p.Commits, func(one approvals.PullCommit) bool { return one.SHA == p.Head }) {
 		return problemf("the head of #%d is not among its commits: it changed while it was read", p.Number)
 	}
-	reviews, err := pages(func(o *gogithub.ListOptions) ([]*gogithub.PullRequestReview, *gogithub.Response, error) {
-		return c.rest.PullRequests.ListReviews(ctx, c.owner, c.repo, p.Number, o)
+	p.Reviews, err = c.reviews(ctx, p.Number)
+	return err
+}
+
+func (c *Client) reviews(ctx context.Context, number int) ([]approvals.Review, error) {
+	listed, err := pages(func(o *gogithub.ListOptions) ([]*gogithub.PullRequestReview, *gogithub.Response, error) {
+		return c.rest.PullRequests.ListReviews(ctx, c.owner, c.repo, number, o)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, r := range reviews {
-		p.Reviews = append(p.Reviews, approvals.Review{
+	var reviews []approvals.Review
+	for _, r := range listed {
+		reviews = append(reviews, approvals.Review{
 			ID: r.GetID(), User: user(r.User), State: approvals.ReviewState(strings.ToUpper(r.GetState())),
 			Commit: approvals.SHA(r.GetCommitID()), SubmittedAt: r.GetSubmittedAt().Time,
 		})
 	}
-	return nil
+	return reviews, nil
 }
 
 func pullRequest(p *gogithub.PullRequest) approvals.PullRequest {
 	return approvals.PullRequest{
 		Number: p.GetNumber(), URL: p.GetHTMLURL(), Title: p.GetTitle(),
-		Merged: p.MergedAt != nil, MergedAt: p.GetMergedAt().Time,
+		Open: p.GetState() == "open", Merged: p.MergedAt != nil, MergedAt: p.GetMergedAt().Time,
 		MergeCommit: approvals.SHA(p.GetMergeCommitSHA()), Head: approvals.SHA(p.GetHead().GetSHA()),
 		Base: p.GetBase().GetRef(), BaseRepository: p.GetBase().GetRepo().GetID(),
 		Author: user(p.User), CommitCount: p.GetCommits(),

@@ -277,3 +277,77 @@ func TestThousandStatusesAreEnoughAndNoError(t *testing.T) {
 		t.Errorf("%d statuses were refused, want 1", got)
 	}
 }
+
+func TestOpenPullRequestsAreReadWithTheirLabelsAndReviews(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.open("one"), w.open("two")
+	w.git("fetch", "--quiet", "origin")
+	look := func(n int) (approvals.Proposal, approvals.Eligibility) {
+		t.Helper()
+		all, err := w.client.OpenPulls(t.Context(), "main", false)
+		w.must(err)
+		if len(all) != 2 || all[0].Number != first.Number || all[1].Number != second.Number {
+			t.Fatalf("listed %+v", all)
+		}
+		return all[n-1], approvals.Eligible(all[n-1], approvals.ProposalRules{From: approvals.CanaryFromPullRequests, Branch: "main"})
+	}
+	expect := func(n int, standing approvals.Standing, reason string) {
+		t.Helper()
+		p, e := look(n)
+		if e.Standing != standing || e.Reason != reason {
+			t.Errorf("got  %s: %s\nwant %s: %s", e.Standing, e.Reason, standing, reason)
+		}
+		alone, err := w.client.OpenPull(t.Context(), n, true)
+		if w.must(err); alone.Head != p.Head || !slices.Equal(alone.ChangesRequestedBy, p.ChangesRequestedBy) {
+			t.Errorf("alone %+v, listed %+v", alone, p)
+		}
+	}
+	expect(1, approvals.StandingEligible, "#1 may have the canary")
+	_, err := w.bob.RequestChanges(t.Context(), repo, 1, "no")
+	w.must(err)
+	expect(1, approvals.StandingWithheld, "bob requested changes in #1: its canary is withdrawn")
+	expect(2, approvals.StandingEligible, "#2 may have the canary")
+	_, err = w.bob.Approve(t.Context(), repo, 1)
+	w.must(err)
+	expect(1, approvals.StandingEligible, "#1 may have the canary")
+
+	_, err = w.bob.Label(t.Context(), repo, 2, approvals.CanaryLabel)
+	w.must(err)
+	if p, _ := look(2); p.Labelled == nil || p.Labelled.By.Login != "bob" || !p.Labelled.ByCanWrite || p.Labelled.At.IsZero() {
+		t.Errorf("labelled %+v, problem %q", p.Labelled, p.Problem)
+	}
+}
+
+func TestTheHeadOfAnOpenPullRequestIsJudged(t *testing.T) {
+	w := newWorld(t)
+	p := w.open("one")
+	expect := func(state approvals.State, reason string) {
+		t.Helper()
+		for _, fresh := range []bool{false, true} {
+			_, err := w.client.OpenPulls(t.Context(), "main", fresh)
+			w.must(err)
+			f, err := w.client.PullFacts(t.Context(), p.Number, nil, fresh)
+			w.must(err)
+			if v := approvals.JudgeOpen(f, approvals.Policy{}); v.State != state || v.Reason != reason || string(v.Commit) != w.git("rev-parse", "HEAD") {
+				t.Errorf("fresh %t, got %s %s: %s\nwant %s: %s", fresh, v.Commit.Short(), v.State, v.Reason, state, reason)
+			}
+		}
+	}
+	expect(approvals.Waiting, waits)
+	_, err := w.bob.Approve(t.Context(), repo, p.Number)
+	w.must(err)
+	expect(approvals.Approved, "approved by bob in #1")
+	w.commit("more", "after the review")
+	w.git("push", "--quiet", "origin", "HEAD")
+	expect(approvals.Waiting, waits+"; bob approved another push")
+	w.merge(w.again(p), "squash")
+	expect(approvals.Unknown, gitsrc.SHA(w.git("rev-parse", "HEAD")).Short()+" is not the head of an open pull request into main")
+}
+
+// again is the pull request as it is now.
+func (w *world) again(p standin.PullDetail) standin.PullDetail {
+	w.Helper()
+	now, err := w.alice.Pull(w.Context(), repo, p.Number)
+	w.must(err)
+	return now
+}

@@ -30,6 +30,15 @@ func uncached(ctx context.Context) context.Context {
 	return context.WithValue(ctx, freshKey{}, true)
 }
 
+type rememberedKey struct{}
+
+// ifChanged is for answers that the caller remembers itself: the requests of the
+// context ask whether they differ from the one with the ETag, and 204 without a
+// body says that they do not. With "" they always do. The cache is left out.
+func ifChanged(ctx context.Context, etag string) context.Context {
+	return context.WithValue(ctx, rememberedKey{}, etag)
+}
+
 // RoundTrip implements http.RoundTripper.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != w.base.Scheme || req.URL.Host != w.base.Host {
@@ -42,7 +51,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := w.authorise(req); err != nil {
 		return nil, err
 	}
-	known, conditional := w.known(req)
+	etag, remembered := req.Context().Value(rememberedKey{}).(string)
+	known, conditional := answer{etag: etag}, etag != ""
+	if !remembered {
+		known, conditional = w.known(req)
+	}
 	if conditional {
 		req.Header.Set("If-None-Match", known.etag)
 	}
@@ -59,6 +72,8 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	wait := w.limit.learn(resp, body)
 	switch {
+	case resp.StatusCode == http.StatusNotModified && remembered && conditional:
+		return reply(req, http.StatusNoContent, kept(resp.Header), nil), nil
 	case resp.StatusCode == http.StatusNotModified && conditional:
 		return reply(req, http.StatusOK, known.header, known.body), nil
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated:
@@ -66,17 +81,23 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case !json.Valid(body): // an empty answer, or a proxy's page, is not JSON either
 		return nil, &Error{Kind: Unreadable, Status: resp.StatusCode, Said: notJSON(body)}
 	}
-	// go-github has limits of its own; the ones here must be the only ones.
-	header := http.Header{}
-	for _, name := range []string{"Content-Type", "Link", "Etag"} {
-		if values := resp.Header.Values(name); len(values) > 0 {
-			header[name] = values
-		}
-	}
-	if etag := resp.Header.Get("Etag"); etag != "" && req.Method == http.MethodGet {
+	header := kept(resp.Header)
+	if etag := resp.Header.Get("Etag"); etag != "" && req.Method == http.MethodGet && !remembered {
 		w.cache.put(answer{key: cacheKey(req), etag: etag, header: header, body: body})
 	}
 	return reply(req, resp.StatusCode, header, body), nil
+}
+
+// kept leaves out GitHub's limits: go-github obeys them in its own way, and the
+// ones here must be the only ones.
+func kept(from http.Header) http.Header {
+	header := http.Header{}
+	for _, name := range []string{"Content-Type", "Date", "Link", "Etag"} {
+		if values := from.Values(name); len(values) > 0 {
+			header[name] = values
+		}
+	}
+	return header
 }
 
 func (w *wire) authorise(req *http.Request) error {
