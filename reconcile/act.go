@@ -33,10 +33,10 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 	}
 	record := d.Record
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
-	l.logTransition(record.Service, d.View)
 	if err := errors.Join(err, l.Save(ctx, record, d.View)); err != nil {
 		return false, err
 	}
+	l.logTransition(record.Service, d.View)
 	refusedBefore := len(l.refused)
 	if err := errors.Join(l.bring(ctx, d.Full, stable, &record), l.bring(ctx, d.Canary, beside, &record)); err != nil {
 		return false, err

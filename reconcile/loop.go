@@ -68,6 +68,7 @@ type state struct {
 	troubles map[render.ServiceName]trouble
 	refused  map[refusedKey]refusal
 	wakeAt   map[render.ServiceName]time.Time
+	older    map[[2]gitsrc.SHA]bool
 	said     map[gitsrc.SHA]map[string]approvals.Status
 	lastLog  map[render.ServiceName]View
 	unsaid   error // why a status could not be written
@@ -141,6 +142,7 @@ func (l *Loop) begin() {
 		troubles: map[render.ServiceName]trouble{},
 		refused:  map[refusedKey]refusal{},
 		wakeAt:   map[render.ServiceName]time.Time{},
+		older:    map[[2]gitsrc.SHA]bool{},
 		said:     map[gitsrc.SHA]map[string]approvals.Status{},
 		lastLog:  map[render.ServiceName]View{},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"banksman.dev/approvals"
 	"banksman.dev/gitsrc"
@@ -18,7 +19,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool)
 		record = Record{Service: name}
 	}
 	o := Observed{Now: l.Now(), Record: record, Orders: orders}
-	w, err := l.walk(name, l.head, bases(record, orders, l.Trust))
+	w, err := l.walk(name, l.head, l.bases(record, orders))
 	if err != nil {
 		return o, err
 	}
@@ -49,17 +50,41 @@ const mostCommits = 2000
 
 // bases are the commits at which a walk may end: everything up to them counts
 // as approved. None means the beginning of history.
-func bases(r Record, orders Orders, trust gitsrc.SHA) []gitsrc.SHA {
+//
+// What an operator trusts or answers for counts only if it is not older than
+// what is promoted: a walk that comes by it without having come by what is
+// promoted has found a rewritten history.
+func (l *Loop) bases(r Record, orders Orders) []gitsrc.SHA {
 	var found []gitsrc.SHA
 	if r.Promoted != nil {
 		found = append(found, r.Promoted.Commit)
 	}
-	for _, c := range []gitsrc.SHA{r.Settled, orders.Acknowledge, trust} {
-		if c != "" {
+	if r.Settled != "" {
+		found = append(found, r.Settled)
+	}
+	for _, c := range []gitsrc.SHA{orders.Acknowledge, l.Trust} {
+		if c != "" && (r.Promoted == nil || !l.isOlder(c, r.Promoted.Commit)) {
 			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// isOlder says whether a commit lies in the history of another one.
+func (l *Loop) isOlder(c, than gitsrc.SHA) bool {
+	if c == than {
+		return false
+	}
+	key := [2]gitsrc.SHA{c, than}
+	older, known := l.older[key]
+	if !known {
+		var err error
+		if older, err = l.Source.IsAncestor(c, than); err != nil {
+			return false // the walk will tell
+		}
+		l.older[key] = older
+	}
+	return older
 }
 
 func (l *Loop) walk(name render.ServiceName, from gitsrc.SHA, bases []gitsrc.SHA) (walked, error) {
@@ -101,6 +126,9 @@ func (l *Loop) lost(bases []gitsrc.SHA) string {
 	if len(bases) == 0 {
 		return fmt.Sprintf("the history of %s is longer than the %d commits that are looked at; name a trusted commit", l.Branch, mostCommits)
 	}
+	if len(bases) == 1 && bases[0] == l.Trust {
+		return fmt.Sprintf("%s does not contain the trusted commit %s; check --trust", l.Branch, l.Trust.Short())
+	}
 	return fmt.Sprintf("%s no longer contains %s, which was approved: its history was rewritten", l.Branch, bases[0].Short())
 }
 
@@ -118,11 +146,11 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 		h.Commit = o.Record.Promoted.Commit
 	}
 	if at.err != nil {
-		h.Cause = at.err.Error()
+		h.Cause = oneLine(at.err)
 	}
 	// What runs already keeps its objects; the newcomer is refused.
 	if err := l.content.overlap(l, name, l.head); err != nil && !o.Record.runs(h.Digest) {
-		h.Problem, h.Cause = ProblemUnrenderable, err.Error()
+		h.Problem, h.Cause = ProblemUnrenderable, oneLine(err)
 	}
 	if at.entry.Name != "" {
 		h.Rules = rulesOf(at.entry, l.head)
@@ -135,6 +163,9 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	o.Changes = changesSince(w.points, o.Record.Observed)
 	return nil
 }
+
+// oneLine is an error that may be several as a sentence.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func rulesOf(e render.Entry, commit gitsrc.SHA) Rules {
 	return Rules{Commit: commit, Pipeline: e.Pipeline, OnRemoval: e.OnRemoval, Digest: e.RulesDigest()}

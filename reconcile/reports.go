@@ -16,7 +16,7 @@ func (d *draft) fileReports() {
 		}
 	}
 	head := d.o.Head
-	if head.Commit != "" && head.Problem != ProblemGone {
+	if head.Commit != "" {
 		d.file(d.headReport())
 	}
 	if d.suspended() {
@@ -25,22 +25,14 @@ func (d *draft) fileReports() {
 	for i := range d.record.Reports {
 		r := &d.record.Reports[i]
 		switch {
-		case head.Problem != ProblemGone && r.Commit == head.Commit:
+		case r.Commit == head.Commit:
 		case d.record.Rolling != nil && r.Commit == d.record.Rolling.Commit:
 		case d.record.Promoted != nil && r.Commit == d.record.Promoted.Commit:
 			r.Full = d.promotedFull(r.Full)
 		default:
-			r.endOpen(errorReport(d.whyEnded()))
+			r.endOpen(errorReport("superseded by " + head.Commit.Short()))
 		}
 	}
-}
-
-// whyEnded is said of a commit that will not be looked at again.
-func (d *draft) whyEnded() string {
-	if d.o.Head.Problem == ProblemGone {
-		return "the catalog no longer names this service"
-	}
-	return "superseded by " + d.o.Head.Commit.Short()
 }
 
 // headReport says how far the head's commit has come.
@@ -53,6 +45,9 @@ func (d *draft) headReport() Report {
 	switch {
 	case d.suspended():
 		r.endOpen(pendingReport(suspendedSentence(d.o.Orders.Suspend)))
+	case d.o.Head.Problem == ProblemGone:
+		gone := successReport("the service left the catalog: its canary is removed, its full objects are left")
+		r.Canary, r.Approval, r.Full = gone, gone, gone
 	case d.o.Head.Problem != ProblemNone:
 		r = d.unusableReport()
 	case !d.isNew():

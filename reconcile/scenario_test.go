@@ -35,7 +35,6 @@ func TestScenarios(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scenarios",
 		Setup: func(env *testscript.Env) error {
-			// A scenario may bring files of its own; they win.
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "repo"), os.DirFS("testdata/web")); err != nil {
 				return err
 			}
@@ -51,6 +50,7 @@ func TestScenarios(t *testing.T) {
 			"dismiss":         command(1, (*stage).dismiss),
 			"merge":           command(1, (*stage).merge),
 			"rewrite":         command(2, (*stage).rewrite),
+			"force-back":      command(3, (*stage).forceBack),
 			"damage":          command(0, (*stage).damage),
 			"revert":          command(1, (*stage).revert),
 			"look":            command(0, (*stage).look),
@@ -175,7 +175,7 @@ func (s *stage) rev(rev string) (string, error) {
 
 // edit replaces a text in every file of the repository: "v1=v2".
 func (s *stage) edit(change string) error {
-	from, to, ok := strings.Cut(change, "=")
+	from, to, ok := strings.Cut(strings.ReplaceAll(change, `\n`, "\n"), "=")
 	if !ok {
 		return fmt.Errorf("%q is not FROM=TO", change)
 	}
@@ -281,6 +281,13 @@ func (s *stage) rewrite(_ *testscript.TestScript, args []string) error {
 	return firstOf(s.git(work, "checkout", "-q", "--orphan", "other", string(s.trust)), s.edit(args[0]),
 		s.git(work, "commit", "-q", "-a", "-m", args[1]), s.git(work, "branch", "-q", "-M", "other", "main"),
 		s.git(work, "push", "-q", "--force", "origin", "main"))
+}
+
+// force-back REV FROM=TO MESSAGE puts a commit on REV and forces the branch there.
+func (s *stage) forceBack(_ *testscript.TestScript, args []string) error {
+	work := filepath.Join(s.dir, "repo")
+	return firstOf(s.sync(), s.git(work, "reset", "-q", "--hard", args[0]), s.edit(args[1]),
+		s.git(work, "commit", "-q", "-a", "-m", args[2]), s.git(work, "push", "-q", "--force", "origin", "main"))
 }
 
 // damage turns a byte around in the middle of every pack of the local repository.

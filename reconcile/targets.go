@@ -150,14 +150,16 @@ func canaryOfRolling(d *draft) (Target, bool) {
 }
 
 func canaryOfOpenHead(d *draft) (Target, bool) {
-	if d.usable() && d.isNew() && !d.canaryPassed() {
+	if d.usable() && d.isNew() && d.o.Head.HasCanary && !d.canaryPassed() {
 		return Target{Aim: Run, Ref: d.headRef()}, true
 	}
 	return Target{}, false
 }
 
+// canaryOfHead leaves the canary of what is promoted alone while a head without
+// a canary waits: nobody has approved yet that it goes.
 func canaryOfHead(d *draft) (Target, bool) {
-	if d.usable() && d.isNew() {
+	if d.usable() && d.isNew() && d.o.Head.HasCanary {
 		return Target{Aim: Run, Ref: d.headRef()}, true
 	}
 	return Target{}, false

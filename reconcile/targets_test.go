@@ -145,7 +145,7 @@ func (w tuple) wantCanary(promoted, rolls string, usable bool) Target {
 	switch {
 	case rolls != "":
 		return Target{Aim: Run, Ref: ref(rolls)}
-	case usable && w.head != promoted:
+	case usable && w.head != promoted && w.twin:
 		return Target{Aim: Run, Ref: ref(w.head)}
 	case w.problem == ProblemGone:
 		return Target{Aim: Absent}

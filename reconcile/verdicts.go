@@ -80,7 +80,7 @@ func known(r Record) func(render.Digest) bool {
 // rollingVerdict judges what is rolling out, whatever the branch has become.
 func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals.Policy) approvals.Verdict {
 	r := o.Record.Rolling
-	w, err := l.walk(o.Record.Service, r.Commit, bases(o.Record, o.Orders, l.Trust))
+	w, err := l.walk(o.Record.Service, r.Commit, l.bases(o.Record, o.Orders))
 	if err != nil || w.lost != "" {
 		return approvals.Verdict{Reason: "the history of " + r.Commit.Short() + " cannot be read"}
 	}

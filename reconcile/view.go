@@ -46,7 +46,7 @@ func (d *draft) viewProblem(v *View) {
 	case ProblemGone:
 		v.Step, v.Stalled = StepGone, false
 		v.Reason = "the catalog no longer names this service; its full objects are left as they are"
-		v.Next = "delete them with kubectl when they are not needed, or put the service back into the catalog"
+		v.Next = fmt.Sprintf("put the service back into the catalog, or delete its objects (kubectl get all -A -l banksman.dev/service=%s) and then this Delivery", d.record.Service)
 	case ProblemRewritten:
 		v.Step = StepRewritten
 		v.Next = "answer for the new history: " + d.patch("acknowledge", string(d.o.Head.Branch))
@@ -112,6 +112,9 @@ func (d *draft) viewProgress(v *View) {
 		v.Reason = d.o.Verdict.Reason
 		v.Waits = d.o.Verdict.Waits
 		v.Stalled = d.o.Verdict.State == approvals.Blocked
+		if v.Stalled && len(v.Waits) == 0 {
+			v.Waits = []string{"an operator"}
+		}
 		v.Next = d.nextForApproval()
 	}
 }
@@ -123,9 +126,13 @@ func (d *draft) nextForApproval() string {
 		return "review " + v.PullRequestURL
 	case v.State == approvals.Unknown:
 		return "nothing is approved or refused until this can be read; it is asked again at every poll"
-	case v.State == approvals.Blocked:
+	case v.State == approvals.Blocked && d.blamed() == d.o.Head.Commit:
 		return fmt.Sprintf("git revert %s, or answer for it: %s",
 			d.blamed().Short(), d.patch("acknowledge", string(d.blamed())))
+	case v.State == approvals.Blocked:
+		// A revert on top of later commits is new content and helps nothing.
+		return fmt.Sprintf("answer for everything up to %s: %s",
+			d.o.Head.Commit.Short(), d.patch("acknowledge", string(d.o.Head.Commit)))
 	}
 	return ""
 }

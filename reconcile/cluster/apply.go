@@ -195,7 +195,7 @@ func (c *Cluster) report(session *session, s reconcile.Set, t todo) {
 	logger := c.log.With("service", s.Service, "track", s.Track, "object", t.id.String())
 	switch was := session.before(t.place.id()); {
 	case was == nil:
-		logger.Debug("created")
+		logger.Info("created")
 	case !isOurs(was):
 		logger.Info("adopted")
 	case was.GetAnnotations()[AnnotationContent] == t.content && was.GetAnnotations()[AnnotationDigest] == t.digest:

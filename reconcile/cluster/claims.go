@@ -124,7 +124,7 @@ func reference(p place) string {
 func (c claim) refuse(w wanted) error {
 	return &reconcile.ApplyError{
 		Object: w.id, Permanent: true,
-		Try: c.release + "; or let banksman take over what others claim (adopt: true)",
+		Try: c.release + "; or let banksman take over what others claim (run --adopt)",
 		Err: fmt.Errorf("it is claimed by %s", c.by),
 	}
 }

@@ -116,7 +116,7 @@ func TestAnotherToolsClaim(t *testing.T) {
 				manager = "tool"
 			}
 			b.create(u, manager)
-			b.refused(s, true, "claimed by "+c.by, "kubectl ", "adopt: true")
+			b.refused(s, true, "claimed by "+c.by, "kubectl ", "run --adopt")
 			b.cluster = b.open(Options{Adopt: true})
 			b.apply(s)
 		})

@@ -66,6 +66,8 @@ func (s *Store) create(ctx context.Context, r reconcile.Record) (*v1alpha1.Deliv
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return nil, s.lookAgain(ctx, key{r.Namespace, string(r.Service)})
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Errorf("create Delivery %s/%s: %w; create the namespace (kubectl create namespace %s), banksman does not", r.Namespace, r.Service, err, r.Namespace)
 	case err != nil:
 		return nil, fmt.Errorf("create Delivery %s/%s: %w", r.Namespace, r.Service, err)
 	}

@@ -24,11 +24,13 @@ func (s *Store) watch(ctx context.Context) error {
 	var last error
 	failed := make(chan struct{})
 	var once sync.Once
+	down := &outage{log: s.log}
 	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
 		mu.Lock()
 		last = err
 		mu.Unlock()
 		once.Do(func() { close(failed) })
+		down.failed(err, time.Now())
 	})
 	if err != nil {
 		return err
