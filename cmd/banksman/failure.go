@@ -21,6 +21,8 @@ type failure struct {
 	err  error
 	try  string // commands or sentences, one a line; may be ""
 	code int
+	// silent: the answer is the exit code alone.
+	silent bool
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -44,6 +46,9 @@ func report(w io.Writer, err error) int {
 	var f *failure
 	if errors.As(err, &f) {
 		code = f.code
+		if f.silent {
+			return code
+		}
 		if f.try != "" {
 			text += "  " + indented(f.try) + "\n"
 		}

@@ -20,8 +20,11 @@ type program struct {
 	streams genericiooptions.IOStreams
 	getenv  func(string) string
 	now     func() time.Time
+	screen  func() screen
 	// pause waits, or returns the context's error.
 	pause func(context.Context, time.Duration) error
+	// clients reach the cluster that the flags name.
+	clients func(c *clusterFlags) (clients, error)
 	// deliveries reads the Deliveries of one namespace, or of all for "".
 	deliveries func(ctx context.Context, c *clusterFlags, namespace string) ([]v1alpha1.Delivery, error)
 }
@@ -31,7 +34,9 @@ func newProgram(streams genericiooptions.IOStreams) *program {
 		streams:    streams,
 		getenv:     os.Getenv,
 		now:        time.Now,
+		screen:     func() screen { return screenOf(streams.Out, os.Getenv) },
 		pause:      pause,
+		clients:    connectTo,
 		deliveries: listDeliveries,
 	}
 }
@@ -94,7 +99,7 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misused(helpOf(cmd), "%w", err)
 	})
-	root.AddCommand(p.runCommand(), p.statusCommand(), p.whyCommand(),
+	root.AddCommand(p.runCommand(), p.statusCommand(), p.whyCommand(), p.historyCommand(), p.getCommand(), p.treeCommand(), p.renderCommand(), p.diffCommand(),
 		p.validateCommand(), p.crdCommand(), p.versionCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -104,6 +109,12 @@ func (p *program) command() *cobra.Command {
 // print writes an answer, whole.
 func (p *program) print(b *strings.Builder) error {
 	_, err := io.WriteString(p.streams.Out, b.String())
+	return err
+}
+
+// note says on standard error that an answer is empty.
+func (p *program) note(text string) error {
+	_, err := io.WriteString(p.streams.ErrOut, text+"\n")
 	return err
 }
 

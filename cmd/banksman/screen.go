@@ -11,8 +11,9 @@ import (
 // A screen is where a command's answer goes: how wide it is, and whether it
 // shows colours.
 type screen struct {
-	width int // in columns; 0 is no limit
-	paint paint
+	width  int // in columns; 0 is no limit
+	height int // in lines; 0 where nothing can be drawn anew
+	paint  paint
 }
 
 // screenOf looks at the output and the environment. Without a terminal nothing
@@ -26,12 +27,19 @@ func screenOf(out io.Writer, getenv func(string) string) screen {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return s
 	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+	drawable := getenv("TERM") != "dumb" && getenv("TERM") != ""
+	if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 		s.width = width
+		if drawable {
+			s.height = height
+		}
 	}
-	s.paint = paint(getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && getenv("TERM") != "")
+	s.paint = paint(drawable && getenv("NO_COLOR") == "")
 	return s
 }
+
+// redraws: what was printed can be drawn anew in its place.
+func (s screen) redraws() bool { return s.height > 0 }
 
 // paint says whether there are colours.
 type paint bool

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 }
 
 // testProgram is the program in a world that scripts can arrange: $DELIVERIES
-// is a file with the cluster's Deliveries, $NOW the time, and no pause lasts.
+// is a file with the cluster's Deliveries, $OBJECTS one with its objects, $NOW the time, $COLOUR a terminal
+// with colours, and no pause lasts.
 func testProgram(streams genericiooptions.IOStreams) *program {
 	p := newProgram(streams)
 	p.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
@@ -42,6 +44,16 @@ func testProgram(streams genericiooptions.IOStreams) *program {
 	}
 	if now, err := time.Parse(time.RFC3339, os.Getenv("NOW")); err == nil {
 		p.now = func() time.Time { return now }
+	}
+	if file := os.Getenv("OBJECTS"); file != "" {
+		p.clients = func(*clusterFlags) (clients, error) { return clientsFrom(file) }
+	}
+	if os.Getenv("COLOUR") != "" {
+		p.screen = func() screen {
+			s := screenOf(streams.Out, p.getenv)
+			s.paint = true
+			return s
+		}
 	}
 	return p
 }
@@ -74,9 +86,10 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"forge":     startForge,
-			"apiserver": startAPIServer,
+			"exits":      exits,
+			"forge":      startForge,
+			"apiserver":  startAPIServer,
+			"deliveries": writeDeliveries,
 		},
 	})
 }
@@ -123,4 +136,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
 	}
+}
+
+// writeDeliveries FROM TO puts the forge's commit in the place of HEAD.
+func writeDeliveries(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: deliveries FROM TO")
+	}
+	content := strings.ReplaceAll(ts.ReadFile(args[0]), "HEAD", ts.Getenv("HEAD"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o600))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/api/v1alpha1"
@@ -12,7 +11,7 @@ import (
 // printOne is the block of one service.
 func (p *program) printOne(d v1alpha1.Delivery) error {
 	var b strings.Builder
-	s := screenOf(p.streams.Out, p.getenv)
+	s := p.screen()
 	f := facts{out: &b, screen: s}
 	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
 	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
@@ -77,11 +76,7 @@ func printHistory(b *strings.Builder, d v1alpha1.Delivery, s screen) {
 	b.WriteByte('\n')
 	t := table{columns: []string{"HISTORY", "COMMIT", "OUTCOME", "BY", "REASON"}, flexible: "REASON"}
 	for _, h := range d.Status.History[:min(shownHistory, len(d.Status.History))] {
-		when := "-"
-		if h.At != nil {
-			when = h.At.UTC().Format(time.DateOnly + " 15:04Z")
-		}
-		t.add(cell{text: when}, cell{text: short(h.Commit)}, cell{text: oneLine(h.Outcome)},
+		t.add(cell{text: moment(h.At)}, cell{text: short(h.Commit)}, cell{text: oneLine(h.Outcome)},
 			cell{text: orDash(oneLine(strings.Join(h.Approvers, ", ")))}, cell{text: orDash(oneLine(h.Reason))})
 	}
 	t.print(b, s)

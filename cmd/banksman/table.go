@@ -19,7 +19,10 @@ type cell struct {
 type table struct {
 	columns  []string
 	flexible string
-	rows     [][]cell
+	noHeader bool
+	// oneRow cuts the flexible column and never moves it.
+	oneRow bool
+	rows   [][]cell
 }
 
 const (
@@ -36,24 +39,28 @@ func (t *table) print(w *strings.Builder, s screen) {
 	flexible := slices.Index(t.columns, t.flexible)
 	below := false
 	if over := sum(widths) + len(columnGap)*(len(widths)-1) - s.width; s.width > 0 && over > 0 && flexible >= 0 {
-		below = widths[flexible]-over < leastOfFlexible
+		below = !t.oneRow && widths[flexible]-over < leastOfFlexible
 		widths[flexible] = max(widths[flexible]-over, 0)
 	}
 	header := make([]cell, len(t.columns))
 	for i, name := range t.columns {
 		header[i] = cell{text: name}
 	}
+	rows := append([][]cell{header}, t.rows...)
+	if t.noHeader {
+		rows = t.rows
+	}
 	if !below {
-		for _, row := range append([][]cell{header}, t.rows...) {
+		for _, row := range rows {
 			printRow(w, s, row, widths)
 		}
 		return
 	}
 	widths = slices.Delete(widths, flexible, flexible+1)
-	for n, row := range append([][]cell{header}, t.rows...) {
+	for n, row := range rows {
 		moved := row[flexible]
 		printRow(w, s, slices.Delete(slices.Clone(row), flexible, flexible+1), widths)
-		if n > 0 && moved.text != "-" {
+		if (n > 0 || t.noHeader) && moved.text != "-" {
 			fmt.Fprintln(w, "  "+s.paint.in(moved.colour, cutTo(s, moved.text, 2)))
 		}
 	}
@@ -74,7 +81,9 @@ func printRow(w *strings.Builder, s screen, row []cell, widths []int) {
 func (t *table) widths() []int {
 	widths := make([]int, len(t.columns))
 	for i, name := range t.columns {
-		widths[i] = ansi.StringWidth(name)
+		if !t.noHeader {
+			widths[i] = ansi.StringWidth(name)
+		}
 		for _, row := range t.rows {
 			widths[i] = max(widths[i], ansi.StringWidth(row[i].text))
 		}

@@ -22,7 +22,10 @@ service's canary and full variant, as banksman run would at a commit of these
 files. The files are taken as they are, committed or not. No cluster and no
 network is needed.
 
-Exit codes: 0 everything can be released; 1 something cannot; 2 wrong usage.`,
+Fields are not checked against the schemas of a cluster: its API server does that
+before the first write.
+
+Exit codes: 0 everything renders; 1 something cannot; 2 wrong usage.`,
 		Example: `  banksman validate
   banksman validate ~/src/manifests --catalog teams/dora/services.yaml
   banksman validate -o json | jq '.services[] | select(.errors)'`,
@@ -157,7 +160,7 @@ func (p *program) printValidation(v validation, output string) error {
 
 func (p *program) printServices(v validation) error {
 	var b strings.Builder
-	paint := screenOf(p.streams.Out, p.getenv).paint
+	paint := p.screen().paint
 	width := 0
 	for _, s := range v.Services {
 		width = max(width, len(s.Name))

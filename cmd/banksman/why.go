@@ -38,7 +38,7 @@ Exit codes: 0 the answer is printed, good or bad; 1 there is none; 2 wrong usage
 
 func (p *program) printWhy(d v1alpha1.Delivery) error {
 	var b strings.Builder
-	s := screenOf(p.streams.Out, p.getenv)
+	s := p.screen()
 	f := facts{out: &b, screen: s}
 	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
 	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
@@ -123,7 +123,7 @@ func thenOf(d v1alpha1.Delivery) string {
 	case reconcile.StepCanary, reconcile.StepBake:
 		return fmt.Sprintf("when the canary's steps have passed, full follows to %s if a review approves it; full keeps %s until then", head, full)
 	case reconcile.StepApproval:
-		return fmt.Sprintf("if the canary of %s is healthy then, full follows at once; full keeps %s until then", head, full)
+		return fmt.Sprintf("full follows to %s at once, as long as the canary is healthy; it keeps %s until then", head, full)
 	case reconcile.StepFull:
 		return "when full is healthy the release is promoted; git revert takes it back, also before"
 	case reconcile.StepRollback:
