@@ -20,8 +20,8 @@ type reported map[render.ServiceName]Report
 
 // Statuses are the commit statuses that the reports on one commit amount to:
 // one for each stage over all services, and one for each service and stage
-// when there are few enough to read.
-func Statuses(environment string, reports map[render.ServiceName]Report) []approvals.Status {
+// when there are few enough to read. Links say where a person looks at a service.
+func Statuses(environment string, reports map[render.ServiceName]Report, links map[render.ServiceName]string) []approvals.Status {
 	prefix := "banksman/"
 	if environment != "" {
 		prefix += environment + "/"
@@ -35,11 +35,15 @@ func Statuses(environment string, reports map[render.ServiceName]Report) []appro
 			all = append(all, s)
 			if len(names) <= mostNamed {
 				statuses = append(statuses, approvals.NewStatus(
-					prefix+string(name)+"/"+string(stage), s.State, s.Description, ""))
+					prefix+string(name)+"/"+string(stage), s.State, s.Description, links[name]))
 			}
 		}
 		state, text := summary(names, all)
-		statuses = append(statuses, approvals.NewStatus(prefix+string(stage), state, text, ""))
+		link := ""
+		if len(names) == 1 {
+			link = links[names[0]]
+		}
+		statuses = append(statuses, approvals.NewStatus(prefix+string(stage), state, text, link))
 	}
 	return statuses
 }
@@ -121,6 +125,21 @@ func (l *Loop) postAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// dashboards are the links that the commit's own catalog gives.
+func (l *Loop) dashboards(c gitsrc.SHA, reports reported) map[render.ServiceName]string {
+	links := map[render.ServiceName]string{}
+	in := l.content.catalog(l, c)
+	if in.catalog == nil {
+		return links
+	}
+	for name := range reports {
+		if e, ok := in.catalog.Entries[name]; ok {
+			links[name] = e.DashboardURL(string(c))
+		}
+	}
+	return links
+}
+
 // postOne asks once what stands on a commit, so that a restart says nothing
 // twice. What it reads is never an input to a decision.
 func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) error {
@@ -136,7 +155,7 @@ func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) erro
 		}
 		l.said[c] = said
 	}
-	for _, s := range Statuses(l.Environment, reports) {
+	for _, s := range Statuses(l.Environment, reports, l.dashboards(c, reports)) {
 		if said[s.Context] == s {
 			continue
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"banksman.dev/render"
@@ -22,7 +23,7 @@ func TestAContextIsPendingAsLongAsOneServiceIsAndTheWorstAfterThat(t *testing.T)
 		"an error is worse than a success": {reported{"a": {Full: unreadable}, "b": {Full: ok}}, "error: 1 of 2 services; a: superseded by 1a2b3c4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, s := range Statuses("", c.reports) {
+			for _, s := range Statuses("", c.reports, nil) {
 				if s.Context == "banksman/full" {
 					if got := string(s.State) + ": " + s.Description; got != c.want {
 						t.Errorf("%q, want %q", got, c.want)
@@ -41,12 +42,16 @@ func TestServicesGetContextsOfTheirOwnUpToTwenty(t *testing.T) {
 		for i := range n {
 			reports[render.ServiceName(fmt.Sprintf("s%02d", i))] = Report{Canary: successReport(""), Approval: successReport(""), Full: successReport("")}
 		}
-		if got := len(Statuses("staging", reports)); got != want {
+		if got := len(Statuses("staging", reports, nil)); got != want {
 			t.Errorf("%d services: %d contexts, want %d", n, got, want)
 		}
 	}
-	first := Statuses("staging", reported{"web": {}})[0]
-	if first.Context != "banksman/staging/web/canary" {
-		t.Errorf("context %q", first.Context)
+	for _, s := range Statuses("staging", reported{"web": {}}, map[render.ServiceName]string{"web": "https://look.example/web"}) {
+		if s.TargetURL != "https://look.example/web" {
+			t.Errorf("%s leads to %q", s.Context, s.TargetURL)
+		}
+		if !strings.HasPrefix(s.Context, "banksman/staging/") {
+			t.Errorf("context %q", s.Context)
+		}
 	}
 }
