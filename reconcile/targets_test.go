@@ -164,8 +164,6 @@ func everyTuple(visit func(tuple)) {
 	healths := []Health{Missing, Progressing, Healthy, Failed}
 	var w tuple
 	choices := []func(next func()){
-		func(next func()) { each(bools, &w.suspended, next) },
-		func(next func()) { each(problems, &w.problem, next) },
 		func(next func()) { each([]string{"P", "Q", "N", "R"}, &w.head, next) },
 		func(next func()) { each(bools, &w.held, next) },
 		func(next func()) { each(bools, &w.twin, next) },
@@ -181,6 +179,9 @@ func everyTuple(visit func(tuple)) {
 			w.rolling = true
 			each(healths, &w.full, func() { each(states, &w.rollingVerdict, next) })
 		},
+		// What stops everything varies fastest, so that a mistake there is met early.
+		func(next func()) { each(problems, &w.problem, next) },
+		func(next func()) { each(bools, &w.suspended, next) },
 	}
 	var walk func(int)
 	walk = func(i int) {
