@@ -27,9 +27,13 @@ type refusal struct {
 // sent, and names every object that may be sent. It says whether there is more
 // to decide.
 func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err error) {
-	stable, beside, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
+	stable, beside, lost, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
 	if err != nil {
 		d.Full.Aim, d.Canary.Aim = LeaveAlone, LeaveAlone
+	}
+	if lost != nil {
+		d.Full.Aim = LeaveAlone
+		l.say(d.Record.Service, lost)
 	}
 	record := d.Record
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
@@ -37,12 +41,15 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 		return false, err
 	}
 	l.logTransition(record.Service, d.View)
+	l.letGo(o.Record, record)
 	refusedBefore := len(l.refused)
 	if err := errors.Join(l.bring(ctx, d.Full, stable, &record), l.bring(ctx, d.Canary, beside, &record)); err != nil {
 		return false, err
 	}
-	if err := l.prune(ctx, o, d, append(stable.Objects, beside.Objects...), &record); err != nil {
-		return false, err
+	if lost == nil { // else what full needs is not known
+		if err := l.prune(ctx, o, d, append(stable.Objects, beside.Objects...), &record); err != nil {
+			return false, err
+		}
 	}
 	if err := l.Save(ctx, record, d.View); err != nil {
 		return false, err
@@ -96,7 +103,7 @@ func (l *Loop) prune(ctx context.Context, o Observed, d Decision, wanted []rende
 	kept, err := l.Prune(ctx, record.Service, gone)
 	record.Inventory = without(record.Inventory, gone, kept)
 	if len(kept) > 0 {
-		l.wakeAt[record.Service] = l.Now().Add(time.Second)
+		l.wake(record.Service, 5*time.Second)
 	}
 	return err
 }
@@ -127,6 +134,15 @@ func (l *Loop) isRefused(name render.ServiceName) bool {
 		}
 	}
 	return false
+}
+
+// say logs once that what full should run cannot be rendered.
+func (l *Loop) say(name render.ServiceName, lost error) {
+	if l.unrendered[name] == lost.Error() {
+		return
+	}
+	l.unrendered[name] = lost.Error()
+	l.Log.Error("what is promoted cannot be rendered; full is left as it is, and not repaired", "service", name, "error", lost)
 }
 
 // logTransition writes one line when what a person sees of a service changes.

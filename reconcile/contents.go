@@ -30,8 +30,9 @@ type releaseKey struct {
 type catalogAt struct {
 	catalog *render.Catalog
 	tree    *gitsrc.Tree
-	err     error // a fault of the commit's content
-	unread  error // the local repository failed us
+	inputs  []string // paths that reading the catalog looked at: included files, folders, misses
+	err     error    // a fault of the commit's content
+	unread  error    // the local repository failed us
 }
 
 type releaseAt struct {
@@ -61,14 +62,15 @@ func (c *contents) catalog(l *Loop, commit gitsrc.SHA) catalogAt {
 	if err != nil {
 		return catalogAt{unread: fmt.Errorf("read commit %s: %w", commit.Short(), err)}
 	}
-	catalog, err := render.ReadCatalog(tree, l.CatalogPath)
+	looked := &readTree{tree: tree, read: map[string]bool{}}
+	catalog, err := render.ReadCatalog(looked, l.CatalogPath)
 	if isUnread(err) {
 		return catalogAt{unread: fmt.Errorf("read the catalog of commit %s: %w", commit.Short(), err)}
 	}
 	if len(c.catalogs) >= mostCatalogs {
 		clear(c.catalogs)
 	}
-	at := catalogAt{catalog: catalog, tree: tree, err: err}
+	at := catalogAt{catalog: catalog, tree: tree, inputs: looked.paths(), err: err}
 	c.catalogs[commit] = at
 	return at
 }
@@ -157,23 +159,23 @@ func (c *contents) point(l *Loop, name render.ServiceName, commit gitsrc.SHA) (p
 }
 
 // touches says whether a commit changed, against the one before it, any of the
-// inputs of a rendering. Catalogs count, except where neither names the service.
-func (l *Loop) touches(inputs []string, before, after point) bool {
+// inputs of the newest rendering, its catalog's files included. Where neither
+// commit names the service, their catalogs do not count.
+func (l *Loop) touches(newest releaseInputs, before, after point) bool {
 	was, is := l.content.catalog(l, before.commit), l.content.catalog(l, after.commit)
 	if was.tree == nil || is.tree == nil {
 		return true
 	}
+	inputs := slices.Clone(newest.templates)
 	if !before.absent || !after.absent {
-		inputs = append(slices.Clone(inputs), l.catalogFile())
+		inputs = slices.Concat(inputs, newest.catalog, was.inputs, is.inputs)
 	}
+	slices.Sort(inputs)
+	inputs = slices.Compact(inputs)
 	a, errA := inputsSum(was.tree, inputs)
 	b, errB := inputsSum(is.tree, inputs)
 	return errA != nil || errB != nil || a != b
 }
 
-func (l *Loop) catalogFile() string {
-	if l.CatalogPath != "" {
-		return l.CatalogPath
-	}
-	return "services.yaml"
-}
+// releaseInputs are the paths that one release was made from.
+type releaseInputs struct{ templates, catalog []string }

@@ -59,19 +59,21 @@ type Settings struct {
 // state is what the loop keeps in memory. Losing it costs requests, never
 // correctness.
 type state struct {
-	head     gitsrc.SHA
-	fetchErr error
-	moved    bool // a last look before full found another head
-	polls    int  // counts the polls: what was read from the forge counts for one of them
-	content  contents
-	verdicts map[verdictKey]heard
-	troubles map[render.ServiceName]trouble
-	refused  map[refusedKey]refusal
-	wakeAt   map[render.ServiceName]time.Time
-	older    map[[2]gitsrc.SHA]bool
-	said     map[gitsrc.SHA]map[string]approvals.Status
-	lastLog  map[render.ServiceName]View
-	unsaid   error // why a status could not be written
+	head       gitsrc.SHA
+	fetchErr   error
+	moved      bool // a last look before full found another head
+	polls      int  // counts the polls: what was read from the forge counts for one of them
+	content    contents
+	verdicts   map[verdictKey]heard
+	troubles   map[render.ServiceName]trouble
+	refused    map[refusedKey]refusal
+	wakeAt     map[render.ServiceName]time.Time
+	older      map[[2]gitsrc.SHA]bool
+	unrendered map[render.ServiceName]string   // why full's release cannot be rendered
+	leaving    map[render.ServiceName][]Report // ended and out of the record, perhaps not said yet
+	said       map[gitsrc.SHA]map[string]approvals.Status
+	lastLog    map[render.ServiceName]View
+	unsaid     error // why a status could not be written
 }
 
 // A trouble is an effect that failed and is to be tried again.
@@ -137,14 +139,16 @@ func (l *Loop) Once(ctx context.Context) error {
 
 func (l *Loop) begin() {
 	l.state = state{
-		content:  newContents(),
-		verdicts: map[verdictKey]heard{},
-		troubles: map[render.ServiceName]trouble{},
-		refused:  map[refusedKey]refusal{},
-		wakeAt:   map[render.ServiceName]time.Time{},
-		older:    map[[2]gitsrc.SHA]bool{},
-		said:     map[gitsrc.SHA]map[string]approvals.Status{},
-		lastLog:  map[render.ServiceName]View{},
+		content:    newContents(),
+		verdicts:   map[verdictKey]heard{},
+		troubles:   map[render.ServiceName]trouble{},
+		refused:    map[refusedKey]refusal{},
+		wakeAt:     map[render.ServiceName]time.Time{},
+		older:      map[[2]gitsrc.SHA]bool{},
+		unrendered: map[render.ServiceName]string{},
+		leaving:    map[render.ServiceName][]Report{},
+		said:       map[gitsrc.SHA]map[string]approvals.Status{},
+		lastLog:    map[render.ServiceName]View{},
 	}
 	if head, err := l.Source.Head(); err == nil {
 		l.head = head
@@ -172,7 +176,13 @@ func (l *Loop) fetch(ctx context.Context) fetched {
 func (l *Loop) poll(f fetched) []render.ServiceName {
 	l.polls++
 	l.noteFetch(f.err)
-	moved := f.err == nil && f.head != "" && l.moveTo(f.head)
+	moved := false
+	if f.err == nil && f.head != "" {
+		// A last look may have fetched a newer head since this fetch began.
+		if head, err := l.Source.Head(); err == nil {
+			moved = l.moveTo(head)
+		}
+	}
 	switch {
 	case l.head == "":
 		return nil
@@ -311,6 +321,9 @@ const mostPasses = 12
 // service is the loop of the house: observe, decide, act, look again.
 func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	delete(l.wakeAt, name)
+	if l.isForgotten(name) {
+		return nil
+	}
 	fresh := false
 	for range mostPasses {
 		o, err := l.observe(ctx, name, fresh)
@@ -330,13 +343,35 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 		}
 		if !more {
 			if d.Again > 0 {
-				l.wakeAt[name] = l.Now().Add(d.Again)
+				l.wake(name, d.Again)
 			}
 			return nil
 		}
 	}
 	l.wakeAt[name] = l.Now().Add(time.Second)
 	return nil
+}
+
+// wake looks at a service again after a while, or earlier if that was asked for.
+func (l *Loop) wake(name render.ServiceName, after time.Duration) {
+	at := l.Now().Add(after)
+	if earlier, ok := l.wakeAt[name]; !ok || at.Before(earlier) {
+		l.wakeAt[name] = at
+	}
+}
+
+// isForgotten: the Delivery of a service that left the catalog was deleted. It
+// is not made anew.
+func (l *Loop) isForgotten(name render.ServiceName) bool {
+	if _, _, remembered := l.Load(name); remembered {
+		return false
+	}
+	in := l.content.catalog(l, l.head)
+	if in.catalog == nil {
+		return false
+	}
+	_, named := in.catalog.Entries[name]
+	return !named
 }
 
 // note remembers a failed pass and says so once.

@@ -80,7 +80,9 @@ func (l *Loop) isOlder(c, than gitsrc.SHA) bool {
 	if !known {
 		var err error
 		if older, err = l.Source.IsAncestor(c, than); err != nil {
-			return false // the walk will tell
+			// What is promoted is not in the local repository: nothing can be
+			// said to be newer, except a head that the operator names now.
+			return c != l.head
 		}
 		l.older[key] = older
 	}
@@ -218,9 +220,9 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 	if o.Record.Canary != nil {
 		canary = &o.Record.Canary.Ref
 	}
-	stable, beside, err := l.sets(o.Record, full, canary)
+	stable, beside, lost, err := l.sets(o.Record, full, canary)
 	if full != nil {
-		o.Full = l.liveOf(ctx, stable, err)
+		o.Full = l.liveOf(ctx, stable, errors.Join(lost, err))
 	}
 	if canary != nil {
 		o.Canary = l.liveOf(ctx, beside, err)
@@ -241,26 +243,30 @@ func (l *Loop) liveOf(ctx context.Context, s Set, err error) Live {
 	return Live{Health: Missing, Message: err.Error()}
 }
 
-// sets are the objects of both variants for these two releases.
-func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, err error) {
-	fullRelease, err := l.releaseOf(r.Service, full)
-	if err != nil {
-		return Set{}, Set{}, err
-	}
+// sets are the objects of both variants for these two releases. When full's
+// release cannot be rendered, lost says why, there is no stable set, and the
+// canary goes without the objects that it would share.
+func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err error) {
 	canaryRelease, err := l.releaseOf(r.Service, canary)
 	if err != nil {
-		return Set{}, Set{}, err
+		return Set{}, Set{}, nil, err
+	}
+	fullRelease, lost := l.releaseOf(r.Service, full)
+	if lost != nil && canaryRelease != nil {
+		alone := *canaryRelease
+		alone.Shared = nil
+		canaryRelease = &alone
 	}
 	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable}
 	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary}
-	stable.Objects, beside.Objects = place(fullRelease, canaryRelease)
+	stable.Objects, beside.Objects, beside.Borrowed = place(fullRelease, canaryRelease)
 	if full != nil {
 		stable.Ref = *full
 	}
 	if canary != nil {
 		beside.Ref = *canary
 	}
-	return stable, beside, nil
+	return stable, beside, lost, nil
 }
 
 // releaseOf renders what a Ref names. Bytes that no longer give its digest are

@@ -10,14 +10,16 @@ import (
 // place divides the objects of both targets between the tracks. Shared objects
 // follow full, so that no unapproved configuration reaches full Pods. A shared
 // object that full does not render is created with the canary when it is of a
-// kind that the canary needs to run; any other waits for full.
-func place(full, canary *render.Release) (stable, beside []render.Object) {
+// kind that the canary needs to run, and only borrowed when it exists already;
+// any other waits for full.
+func place(full, canary *render.Release) (stable, beside []render.Object, borrowed map[render.ObjectID]bool) {
 	if full != nil {
 		stable = append(slices.Clone(full.Full), full.Shared...)
 	}
 	if canary == nil {
-		return stable, nil
+		return stable, nil, nil
 	}
+	borrowed = map[render.ObjectID]bool{}
 	taken := map[render.ObjectID]bool{}
 	for _, o := range stable {
 		taken[o.ID()] = true
@@ -30,9 +32,10 @@ func place(full, canary *render.Release) (stable, beside []render.Object) {
 	for _, o := range canary.Shared {
 		if !taken[o.ID()] && comesWithCanary(o) {
 			beside = append(beside, o)
+			borrowed[o.ID()] = true
 		}
 	}
-	return stable, beside
+	return stable, beside, borrowed
 }
 
 func comesWithCanary(o render.Object) bool {

@@ -67,9 +67,14 @@ func TestSharedObjectsFollowFull(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stable, beside := place(c.full, c.canary)
+			stable, beside, borrowed := place(c.full, c.canary)
 			if names(stable) != c.stable || names(beside) != c.beside {
 				t.Errorf("stable %q beside %q\nwant   %q beside %q", names(stable), names(beside), c.stable, c.beside)
+			}
+			for _, o := range beside {
+				if shared := o.Name() != "web-canary"; borrowed[o.ID()] != shared {
+					t.Errorf("%s: borrowed %v", o, borrowed[o.ID()])
+				}
 			}
 		})
 	}

@@ -12,13 +12,14 @@ import (
 func (d *draft) fileReports() {
 	for _, c := range d.o.Changes {
 		if _, ok := d.record.report(c); !ok {
-			d.file(Report{Commit: c})
+			d.file(d.unseenReport(c))
 		}
 	}
 	head := d.o.Head
 	if head.Commit != "" {
 		d.file(d.headReport())
 	}
+	defer d.trimReports()
 	if d.suspended() {
 		return
 	}
@@ -31,6 +32,28 @@ func (d *draft) fileReports() {
 			r.Full = d.promotedFull(r.Full)
 		default:
 			r.endOpen(errorReport("superseded by " + head.Commit.Short()))
+		}
+	}
+}
+
+// unseenReport is for a commit that was passed over between two looks.
+func (d *draft) unseenReport(c gitsrc.SHA) Report {
+	r := Report{Commit: c}
+	if d.suspended() {
+		r.endOpen(pendingReport(suspendedSentence(d.o.Orders.Suspend)))
+	}
+	return r
+}
+
+// trimReports drops the oldest reports that had ended before this pass. What is
+// still open is kept until it ends, and what ends now until it was said.
+func (d *draft) trimReports() {
+	for i := len(d.record.Reports) - 1; i >= 0 && len(d.record.Reports) > keepReports; i-- {
+		r := d.record.Reports[i]
+		standing := r.Commit == d.o.Head.Commit || d.record.Promoted != nil && r.Commit == d.record.Promoted.Commit
+		was, _ := d.o.Record.report(r.Commit)
+		if r.ended() && was.ended() && !standing {
+			d.record.Reports = slices.Delete(d.record.Reports, i, i+1)
 		}
 	}
 }
@@ -177,7 +200,7 @@ func (d *draft) file(r Report) {
 		d.record.Reports[i] = r
 		return
 	}
-	d.record.Reports = keep(append([]Report{r}, d.record.Reports...), keepReports)
+	d.record.Reports = append([]Report{r}, d.record.Reports...)
 }
 
 // endOpen gives every stage that has not ended this end.

@@ -58,6 +58,7 @@ func TestScenarios(t *testing.T) {
 			"recovers":        command(1, (*stage).recovers),
 			"slow":            command(1, (*stage).slow),
 			"later":           command(1, (*stage).later),
+			"by-hand":         command(2, (*stage).byHand),
 			"drift":           command(1, (*stage).drift),
 			"order":           command(2, (*stage).order),
 			"runs":            command(2, (*stage).runs),
@@ -384,6 +385,12 @@ func (s *stage) later(_ *testscript.TestScript, args []string) error {
 	d, err := time.ParseDuration(args[0])
 	s.now = s.now.Add(d)
 	return err
+}
+
+// by-hand CONFIGMAP TEXT: somebody makes a ConfigMap that is not banksman's.
+func (s *stage) byHand(_ *testscript.TestScript, args []string) error {
+	s.cluster.byHand(args[0], args[1])
+	return nil
 }
 
 func (s *stage) drift(_ *testscript.TestScript, args []string) error {

@@ -14,6 +14,10 @@ type Set struct {
 	Track     Track
 	Ref       Ref
 	Objects   []render.Object
+	// Borrowed are objects that the set only needs to be there. One that exists
+	// and that banksman did not make is left as it is: it is not part of the
+	// set. Nothing unapproved may change it, and nothing may delete it.
+	Borrowed map[render.ObjectID]bool
 }
 
 // An ApplyError says which object could not be applied, and why.

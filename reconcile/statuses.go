@@ -32,6 +32,9 @@ func Statuses(environment string, reports map[render.ServiceName]Report, links m
 		all := make([]StageReport, 0, len(names))
 		for _, name := range names {
 			s := reports[name].stage(stage)
+			if s.State == "" {
+				s = pendingReport("not looked at yet")
+			}
 			all = append(all, s)
 			if len(names) <= mostNamed {
 				statuses = append(statuses, approvals.NewStatus(
@@ -106,7 +109,7 @@ func (l *Loop) postAll(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		for _, r := range record.Reports {
+		for _, r := range append(l.leaving[name], record.Reports...) {
 			if commits[r.Commit] == nil {
 				commits[r.Commit] = reported{}
 			}
@@ -122,7 +125,20 @@ func (l *Loop) postAll(ctx context.Context) error {
 			delete(l.said, c)
 		}
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		clear(l.leaving)
+	}
+	return err
+}
+
+// letGo keeps the reports that leave a record until they were said.
+func (l *Loop) letGo(before, after Record) {
+	for _, r := range before.Reports {
+		if _, stays := after.report(r.Commit); !stays {
+			l.leaving[before.Service] = append(l.leaving[before.Service], r)
+		}
+	}
 }
 
 // dashboards are the links that the commit's own catalog gives.

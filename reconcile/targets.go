@@ -169,9 +169,14 @@ func removeCanary(d *draft) (Target, bool) {
 	return Target{Aim: Absent}, d.o.Head.Problem == ProblemGone
 }
 
+// keepPromotedCanary leaves a first canary alone while the head cannot be read:
+// there is nothing to go back to, and nobody has said that it should go.
 func keepPromotedCanary(d *draft) (Target, bool) {
-	if p := d.record.Promoted; p != nil {
+	switch p := d.record.Promoted; {
+	case p != nil:
 		return Target{Aim: Run, Ref: *p}, true
+	case d.o.Head.Problem != ProblemNone:
+		return Target{Aim: LeaveAlone}, true
 	}
 	return Target{Aim: Absent}, true
 }

@@ -151,6 +151,8 @@ func (w tuple) wantCanary(promoted, rolls string, usable bool) Target {
 		return Target{Aim: Absent}
 	case promoted != "":
 		return Target{Aim: Run, Ref: ref(promoted)}
+	case w.problem != ProblemNone:
+		return Target{Aim: LeaveAlone}
 	}
 	return Target{Aim: Absent}
 }

@@ -80,6 +80,11 @@ func known(r Record) func(render.Digest) bool {
 // rollingVerdict judges what is rolling out, whatever the branch has become.
 func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals.Policy) approvals.Verdict {
 	r := o.Record.Rolling
+	if ack := o.Orders.Acknowledge; ack != "" {
+		if covered, err := l.Source.IsAncestor(r.Commit, ack); err == nil && covered {
+			return approvals.Verdict{State: approvals.Approved, Reason: "acknowledged by an operator up to " + ack.Short()}
+		}
+	}
 	w, err := l.walk(o.Record.Service, r.Commit, l.bases(o.Record, o.Orders))
 	if err != nil || w.lost != "" {
 		return approvals.Verdict{Reason: "the history of " + r.Commit.Short() + " cannot be read"}
@@ -95,8 +100,11 @@ func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals
 // governing entry, under the present steps.
 func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, policy approvals.Policy) approvals.Verdict {
 	var ends []gitsrc.SHA
-	for _, c := range []gitsrc.SHA{governing.Commit, o.Orders.Acknowledge, l.Trust} {
-		if c != "" {
+	if governing.Commit != "" {
+		ends = append(ends, governing.Commit)
+	}
+	for _, c := range []gitsrc.SHA{o.Orders.Acknowledge, l.Trust} {
+		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit)) {
 			ends = append(ends, c)
 		}
 	}
@@ -145,6 +153,9 @@ func (l *Loop) asksForge(name render.ServiceName) bool {
 // contentRange are the commits that the newest point's content needs approved.
 func (l *Loop) contentRange(r Record, w walked) []gitsrc.SHA {
 	newest := w.points[len(w.points)-1]
-	inputs := l.content.release(l, r.Service, newest.commit).inputs
+	inputs := releaseInputs{
+		templates: l.content.release(l, r.Service, newest.commit).inputs,
+		catalog:   l.content.catalog(l, newest.commit).inputs,
+	}
 	return contentRange(w.points, known(r), func(before, after point) bool { return l.touches(inputs, before, after) })
 }

@@ -29,8 +29,12 @@ const concurrency = 8
 // The entries name every object of the set that was seen, also when there is
 // an error, which is a *reconcile.ApplyError.
 func (c *Cluster) Apply(ctx context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
+	objects, err := c.withoutForeign(ctx, s)
+	if err != nil {
+		return nil, refusal(render.ObjectID{}, err)
+	}
 	var definitions, others []render.Object
-	for _, o := range s.Objects {
+	for _, o := range objects {
 		if isDefinition(kindOf(o).GroupKind()) {
 			definitions = append(definitions, o)
 		} else {

@@ -51,6 +51,8 @@ type Cluster struct {
 
 	mu     sync.Mutex
 	spared map[types.UID]bool // protected objects that were said to be left
+	// foreign are borrowed objects that somebody else made.
+	foreign map[render.ObjectID]bool
 }
 
 // New connects to a cluster. It sends nothing yet.
@@ -72,6 +74,7 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
 		spared:  map[types.UID]bool{},
+		foreign: map[render.ObjectID]bool{},
 	}
 	if err := c.connect(config); err != nil {
 		return nil, fmt.Errorf("connect to the cluster: %w", err)

@@ -27,8 +27,12 @@ func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, er
 	if s.Ref.Digest == "" && len(s.Objects) == 0 {
 		return reconcile.Live{}, nil
 	}
+	objects, err := c.withoutForeign(ctx, s)
+	if err != nil {
+		return reconcile.Live{}, err
+	}
 	var found []finding
-	for _, o := range s.Objects {
+	for _, o := range objects {
 		f, err := c.lookAt(ctx, o, s)
 		if err != nil {
 			return reconcile.Live{}, fmt.Errorf("look at %s: %w", o, err)
