@@ -39,7 +39,7 @@ test: build cluster-build ## Test everything, on a real control plane
 	trap 'kill $$beat; $(BIN)/cluster down --dir $(BIN)/test-cluster' EXIT; \
 	BANKSMAN_TEST_KUBECONFIG=$(BIN)/test-cluster.yaml BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman \
 		$(TOOL) gotestsum --format pkgname -- $(RACE) -timeout 40m ./... $(TESTFLAGS)
-	go -C fixtures/cluster test ./...
+	BANKSMAN_CLUSTER_TEST=1 go -C fixtures/cluster test ./...
 
 .PHONY: test-short
 test-short: ## Test what needs no cluster
