@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"banksman.dev/approvals"
 	"banksman.dev/approvals/github"
@@ -27,13 +28,19 @@ type world struct {
 	client *github.Client
 	alice  standin.Client
 	bob    standin.Client
+	seen   int // calls that were counted
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldAt(t, nil)
+}
+
+func newWorldAt(t *testing.T, now func() time.Time) *world {
+	t.Helper()
 	w := &world{T: t, clone: t.TempDir()}
 	var err error
-	w.forge, err = standin.New(standin.Options{Dir: t.TempDir()})
+	w.forge, err = standin.New(standin.Options{Dir: t.TempDir(), Now: now, Check: true})
 	w.must(err)
 	for _, login := range []string{"alice", "bob", "carol", "banksman"} {
 		_, err := w.forge.AddAccount(standin.Account{Login: login, Emails: []string{login + "@example.com"}})
@@ -43,7 +50,12 @@ func newWorld(t *testing.T) *world {
 		"alice": standin.RoleWrite, "bob": standin.RoleWrite, "banksman": standin.RoleWrite, "carol": standin.RoleRead,
 	}}))
 	web := httptest.NewServer(w.forge)
-	t.Cleanup(web.Close)
+	t.Cleanup(func() {
+		web.Close()
+		for _, v := range w.forge.Violations() {
+			t.Errorf("against GitHub's description: %s", v)
+		}
+	})
 	w.alice = standin.Client{URL: web.URL, Token: "token-of-alice"}
 	w.bob = w.alice.As("token-of-bob")
 	w.client, err = github.New(github.Options{
