@@ -66,7 +66,7 @@ type PullRequest struct {
 	URL, Title     string
 	Open, Merged   bool // neither: closed without a merge
 	MergedAt       time.Time
-	MergeCommit    SHA // the branch commit it became; of a rebased run the last one
+	MergeCommit    SHA // the branch commit it became; of a rebased run the last one; "" unless Merged
 	Head           SHA
 	Base           string // branch name
 	BaseRepository int64

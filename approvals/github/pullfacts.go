@@ -23,6 +23,10 @@ type openFacts struct {
 // One that the last OpenPulls showed unchanged costs no request; only
 // permissions and memberships are asked for again after some minutes. fresh
 // believes nothing that is remembered.
+//
+// Of one that is not open any more the Facts say so and no more: Open, Merged,
+// MergeCommit and Head, without commits and reviews. As long as the last
+// OpenPulls shows it, it is open unless fresh.
 func (c *Client) PullFacts(ctx context.Context, number int, teams []string, fresh bool) (approvals.Facts, error) {
 	var f approvals.Facts
 	if fresh {
@@ -43,10 +47,15 @@ func (c *Client) gatherOpen(ctx context.Context, f *approvals.Facts, number int,
 	}
 	p, err := c.openPull(ctx, number, l)
 	f.Commit, f.Branch = p.Head, p.Base
+	if p.Number == number { // known as far as it could be read
+		f.Pulls = []approvals.PullRequest{p}
+	}
 	if err != nil {
 		return fmt.Errorf("read #%d: %w", number, err)
 	}
-	f.Pulls = []approvals.PullRequest{p}
+	if !p.Open {
+		return nil
+	}
 	if f.CanWrite, err = canWrite(ctx, slices.Concat(p.Askers(), p.Candidates()), c.recentPermission(l)); err != nil {
 		return err
 	}
@@ -62,7 +71,7 @@ func (c *Client) openPull(ctx context.Context, number int, l *look) (approvals.P
 		return before.pull, nil
 	}
 	p, err := c.pull(ctx, number)
-	if err != nil {
+	if err != nil || !p.Open {
 		return p, err
 	}
 	if err := c.complete(ctx, &p); err != nil {

@@ -76,13 +76,17 @@ func (c *Client) reviews(ctx context.Context, number int) ([]approvals.Review, e
 }
 
 func pullRequest(p *gogithub.PullRequest) approvals.PullRequest {
-	return approvals.PullRequest{
+	is := approvals.PullRequest{
 		Number: p.GetNumber(), URL: p.GetHTMLURL(), Title: p.GetTitle(),
 		Open: p.GetState() == "open", Merged: p.MergedAt != nil, MergedAt: p.GetMergedAt().Time,
-		MergeCommit: approvals.SHA(p.GetMergeCommitSHA()), Head: approvals.SHA(p.GetHead().GetSHA()),
+		Head: approvals.SHA(p.GetHead().GetSHA()),
 		Base: p.GetBase().GetRef(), BaseRepository: p.GetBase().GetRepo().GetID(),
 		Author: user(p.User), CommitCount: p.GetCommits(),
 	}
+	if is.Merged { // before, GitHub names a merge that it only tried
+		is.MergeCommit = approvals.SHA(p.GetMergeCommitSHA())
+	}
+	return is
 }
 
 func user(u *gogithub.User) *approvals.User {
