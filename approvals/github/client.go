@@ -1,8 +1,8 @@
 // Package github asks GitHub, or a GitHub Enterprise server, for the facts that
 // package approvals judges, and writes commit statuses.
 //
-// The one entry point is New; Client.Facts, OpenPulls and PullFacts read,
-// Client.SetStatus writes. The package judges nothing: what it cannot read
+// The one entry point is New; Client.Facts, OpenPulls, PullFacts and MergeGroups
+// read, Client.SetStatus writes. The package judges nothing: what it cannot read
 // becomes an error or a Problem, and both mean that the verdict is unknown.
 //
 // go-github does the addresses and the JSON. Everything about the connection is
@@ -82,7 +82,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{base: base, token: o.Token, next: o.Transport, cache: newCache(), limit: &limit{now: time.Now}}
+	w := &wire{base: base, token: o.Token, next: o.Transport, cache: newCache(), limit: &limit{now: time.Now}, pace: newPace(base)}
 	if w.next == nil {
 		w.next = directTransport()
 	}

@@ -21,7 +21,7 @@ const (
 	Unreachable              // no answer
 	Unauthorized             // 401
 	Forbidden                // 403: the token lacks a permission
-	RateLimited              // 429, or 403 because of a limit; Wait says how long
+	RateLimited              // 429, or 403 because of a limit, or not sent because of one; Wait says how long
 	NotFound                 // 404: not there, or hidden from the token
 	Moved                    // 3xx: the repository has another name now
 	Rejected                 // another 4xx
@@ -36,6 +36,7 @@ type Error struct {
 	Said   string        // GitHub's own message, or where the repository moved to
 	Needs  string        // Forbidden: the permission to give the token
 	Wait   time.Duration // RateLimited: nothing is sent before it has passed
+	Paced  bool          // RateLimited: it concerns writes alone, and was not sent at all
 	Err    error         // the cause below, if any
 }
 
@@ -51,6 +52,9 @@ func (e *Error) Error() string {
 	case Forbidden:
 		return fmt.Sprintf("GitHub refuses (403: %s); give the token the permission %s", e.Said, e.Needs)
 	case RateLimited:
+		if e.Paced {
+			return fmt.Sprintf("%d statuses were posted within a minute or %d within an hour, and GitHub may refuse more; the others are posted later", mostAMinute, mostAnHour)
+		}
 		return "GitHub's rate limit is used up; nothing is asked until it resets"
 	case NotFound:
 		return "GitHub does not find it (404); check the name, and that the token may see it"
@@ -153,7 +157,7 @@ func permission(req *http.Request, resp *http.Response) string {
 		return "statuses:read"
 	case strings.Contains(path, "/pulls"), strings.HasSuffix(path, "/timeline"):
 		return "pull_requests:read"
-	case strings.HasSuffix(path, "/activity"):
+	case strings.HasSuffix(path, "/activity"), strings.Contains(path, "/git/"):
 		return "contents:read"
 	}
 	return "metadata:read"

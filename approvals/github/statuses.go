@@ -18,6 +18,12 @@ var ErrStatusLimit = errors.New("the commit takes no further status of this cont
 
 // SetStatus puts a status on a commit. That a commit takes no further ones is
 // not an error: nothing can be done about it, and nothing depends on it.
+//
+// It never waits. After 80 within a minute or 500 within an hour an *Error of the
+// kind RateLimited comes back at once, without a request, and reading goes on
+// (Error.Paced). When GitHub itself refused one because of a limit, every
+// request of the Client, reading ones too, comes back like that until the time
+// that GitHub named has passed: a minute unless it said another, at most an hour.
 func (c *Client) SetStatus(ctx context.Context, sha gitsrc.SHA, s approvals.Status) error {
 	err := c.setStatus(ctx, sha, s)
 	if errors.Is(err, ErrStatusLimit) {

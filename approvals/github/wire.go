@@ -19,6 +19,7 @@ type wire struct {
 	next  http.RoundTripper
 	cache *cache
 	limit *limit
+	pace  *pace // of what is not a GET; nil: none
 }
 
 const mostBody = 16 << 20 // bytes; 100 pull requests with long texts are about 3 MiB
@@ -46,6 +47,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if left := w.limit.left(); left > 0 {
 		return nil, &Error{Kind: RateLimited, Wait: left}
+	}
+	if req.Method != http.MethodGet {
+		if wait := w.pace.take(); wait > 0 {
+			return nil, &Error{Kind: RateLimited, Wait: wait, Paced: true}
+		}
 	}
 	req = req.Clone(req.Context())
 	if err := w.authorise(req); err != nil {
