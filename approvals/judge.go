@@ -50,7 +50,7 @@ type question struct {
 func (q *question) verdict(s State, reason string) (Verdict, bool) {
 	return Verdict{
 		State: s, Reason: reason, Commit: q.facts.Commit,
-		PullRequest: q.pull.Number, PullRequestURL: q.pull.URL,
+		PullRequest: q.pull.Number, PullRequestURL: q.pull.URL, PullRequestHead: q.pull.Head,
 	}, true
 }
 

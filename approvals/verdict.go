@@ -41,5 +41,7 @@ type Verdict struct {
 	Commit         SHA
 	PullRequest    int // 0 when there is not exactly one
 	PullRequestURL string
-	Approvers      []Approver // sorted by login
+	// PullRequestHead is the newest commit of that pull request's own branch.
+	PullRequestHead SHA
+	Approvers       []Approver // sorted by login
 }
