@@ -18,6 +18,9 @@ type Set struct {
 	// and that banksman did not make is left as it is: it is not part of the
 	// set. Nothing unapproved may change it, and nothing may delete it.
 	Borrowed map[render.ObjectID]bool
+	// Proposed: nobody has approved the content, it is an open pull request's.
+	// Apply refuses an object that exists and is not of this service's canary.
+	Proposed bool
 }
 
 // An ApplyError says which object could not be applied, and why.
@@ -26,8 +29,11 @@ type ApplyError struct {
 	// Permanent: the same content will be refused again (invalid, forbidden,
 	// claimed by another tool, an immutable field). Else it is worth retrying.
 	Permanent bool
-	Try       string // what a person can do; may be ""
-	Err       error
+	// Unapproved: it is refused because it is an open pull request's; once merged
+	// it is not.
+	Unapproved bool
+	Try        string // what a person can do; may be ""
+	Err        error
 }
 
 func (e *ApplyError) Error() string {

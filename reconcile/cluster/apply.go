@@ -24,11 +24,15 @@ const concurrency = 8
 // Apply brings the cluster to a set. Objects that are known to be as wanted
 // cost nothing. The others are read, checked for claims and dry-run, all of
 // them, before the first of them is written. Namespaces and definitions of
-// kinds come first.
+// kinds come first. Of a proposed set nothing is written when anything of it
+// exists that is not of the service's canary.
 //
 // The entries name every object of the set that was seen, also when there is
 // an error, which is a *reconcile.ApplyError.
 func (c *Cluster) Apply(ctx context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
+	if err := checkProposed(s); err != nil {
+		return nil, err
+	}
 	objects, err := c.withoutForeign(ctx, s)
 	if err != nil {
 		return nil, refusal(render.ObjectID{}, err)
@@ -77,7 +81,7 @@ func (c *Cluster) applyStage(ctx context.Context, s reconcile.Set, objects []ren
 	if len(send) == 0 {
 		return entriesOf(all, nil, s.Track), nil
 	}
-	session := newSession(c.client)
+	session := newSession(c.client, s.Proposed)
 	err = c.send(ctx, session, s, send)
 	return entriesOf(all, session, s.Track), err
 }
@@ -169,6 +173,11 @@ func (c *Cluster) checkOne(ctx context.Context, session *session, t todo) error 
 	live, err := session.look(ctx, t.wanted)
 	if err != nil {
 		return err
+	}
+	if live != nil && session.proposed {
+		if err := checkIsCanary(live, t.wanted); err != nil {
+			return err
+		}
 	}
 	if live != nil && !c.adopt {
 		if claimed := claimOn(live, t.wanted); claimed != nil {

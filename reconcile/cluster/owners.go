@@ -31,6 +31,7 @@ func takenOver() ssa.ApplyCleanupOptions {
 			{Name: "kubectl-client-side-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
 			{Name: "kubectl", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationApply},
 			{Name: "before-first-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
+			{Name: Owner, ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate}, // of a creation
 		},
 	}
 }

@@ -18,18 +18,21 @@ import (
 // It keeps the API server's answers, which ssa drops.
 type session struct {
 	client.Client
-	mu    sync.Mutex
-	live  map[render.ObjectID]*unstructured.Unstructured // nil: not there
-	dry   map[render.ObjectID]*unstructured.Unstructured
-	after map[render.ObjectID]*unstructured.Unstructured // as written
+	proposed bool // of a set that nobody has approved
+	mu       sync.Mutex
+	live     map[render.ObjectID]*unstructured.Unstructured // nil: not there
+	dry      map[render.ObjectID]*unstructured.Unstructured
+	made     map[render.ObjectID]*unstructured.Unstructured // created, and not applied yet
+	after    map[render.ObjectID]*unstructured.Unstructured // as written
 }
 
-func newSession(c client.Client) *session {
+func newSession(c client.Client, proposed bool) *session {
 	return &session{
-		Client: c,
-		live:   map[render.ObjectID]*unstructured.Unstructured{},
-		dry:    map[render.ObjectID]*unstructured.Unstructured{},
-		after:  map[render.ObjectID]*unstructured.Unstructured{},
+		Client: c, proposed: proposed,
+		live:  map[render.ObjectID]*unstructured.Unstructured{},
+		dry:   map[render.ObjectID]*unstructured.Unstructured{},
+		made:  map[render.ObjectID]*unstructured.Unstructured{},
+		after: map[render.ObjectID]*unstructured.Unstructured{},
 	}
 }
 
@@ -106,8 +109,17 @@ func (s *session) Patch(ctx context.Context, o client.Object, p client.Patch, op
 			return nil
 		}
 	}
+	if s.proposed {
+		var err error
+		if p, err = s.pin(ctx, u, p, dry); err != nil {
+			return &writeError{id, err}
+		}
+	}
 	if err := s.Client.Patch(ctx, u, p, opts...); err != nil {
-		return &writeError{id, err}
+		return s.refused(id, p, err)
+	}
+	if s.wasMade(id) {
+		s.forgetCreation(ctx, u)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,10 +141,18 @@ func (s *session) dryRun(ctx context.Context, w wanted) error {
 func (s *session) answer(id render.ObjectID) *unstructured.Unstructured {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u := s.after[id]; u != nil {
-		return u
+	for _, known := range []*unstructured.Unstructured{s.after[id], s.made[id]} {
+		if known != nil {
+			return known
+		}
 	}
 	return s.live[id]
+}
+
+func (s *session) wasMade(id render.ObjectID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.made[id] != nil
 }
 
 // wrote says whether an object was written.
