@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -41,6 +42,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 		return false, err
 	}
 	l.logTransition(record.Service, d.View)
+	l.logTurn(o.Record.Proposed, record)
 	l.letGo(o.Record, record)
 	refusedBefore := len(l.refused)
 	if err := errors.Join(l.bring(ctx, d.Full, stable, &record), l.bring(ctx, d.Canary, beside, &record)); err != nil {
@@ -54,7 +56,9 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 	if err := l.Save(ctx, record, d.View); err != nil {
 		return false, err
 	}
-	return !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore, nil
+	more = !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore
+	l.proposals.dirty = l.proposals.dirty || more
+	return more, nil
 }
 
 func refOf(t Target) *Ref {
@@ -81,6 +85,12 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 	entries, err := l.Apply(ctx, s)
 	record.Inventory = withEntries(record.Inventory, entries)
 	var refused *ApplyError
+	if errors.As(err, &refused) && refused.Unapproved {
+		// Not the content's fault: it is not held, and runs from the branch.
+		l.proposals.dirty = true
+		l.proposals.refused[refusedPull{s.Service, s.Ref.Digest}] = fmt.Sprintf("%s: %v", refused.Object, refused.Err)
+		return nil
+	}
 	if errors.As(err, &refused) && refused.Permanent {
 		l.refused[key] = refusal{digest: s.Ref.Digest, err: refused, poll: l.polls}
 		return nil
@@ -145,10 +155,24 @@ func (l *Loop) say(name render.ServiceName, lost error) {
 	l.Log.Error("what is promoted cannot be rendered; full is left as it is, and not repaired", "service", name, "error", lost)
 }
 
+// logTurn writes one line when a pull request gets or leaves a canary slot.
+func (l *Loop) logTurn(was *Ref, record Record) {
+	is := record.Proposed
+	switch {
+	case is != nil && (was == nil || was.Pull != is.Pull || was.Commit != is.Commit):
+		l.Log.Info("canary slot", "service", record.Service, "pull", is.Pull, "commit", is.Commit)
+	case is == nil && was != nil:
+		l.Log.Info("canary slot is free", "service", record.Service, "was", was.Pull)
+	}
+}
+
 // logTransition writes one line when what a person sees of a service changes.
 func (l *Loop) logTransition(name render.ServiceName, v View) {
 	was, seen := l.lastLog[name]
 	l.lastLog[name] = v
+	if !seen || was.Step != v.Step || !reflect.DeepEqual(was.Canary, v.Canary) {
+		l.proposals.dirty = true
+	}
 	if seen && was.Step == v.Step && was.Head == v.Head && reflect.DeepEqual(was.Waits, v.Waits) && was.Ready == v.Ready {
 		return
 	}

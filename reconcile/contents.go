@@ -20,6 +20,9 @@ type contents struct {
 	// of another one.
 	overlaps   map[render.ServiceName]error
 	overlapsAt gitsrc.SHA
+	// owners is about one commit, too: whose each object is.
+	owners       map[render.ObjectID]render.ServiceName
+	ownersCommit gitsrc.SHA
 }
 
 type releaseKey struct {
@@ -122,15 +125,22 @@ func (l *Loop) renderAt(in catalogAt, name render.ServiceName, commit gitsrc.SHA
 	if !ok {
 		return releaseAt{problem: ProblemGone, err: errors.New("the catalog does not name this service")}
 	}
+	at := l.renderTree(in, name, commit)
+	at.entry = entry
+	return at
+}
+
+// renderTree renders a service that the catalog names.
+func (l *Loop) renderTree(in catalogAt, name render.ServiceName, commit gitsrc.SHA) releaseAt {
 	tree := &readTree{tree: in.tree, read: map[string]bool{}}
 	release, err := l.Renderer.Release(tree, in.catalog, name, commit)
 	if isUnread(err) {
 		return releaseAt{unread: fmt.Errorf("render %s at %s: %w", name, commit.Short(), err)}
 	}
 	if err != nil {
-		return releaseAt{entry: entry, inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
+		return releaseAt{inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
 	}
-	return releaseAt{entry: entry, inputs: tree.paths(), release: release}
+	return releaseAt{inputs: tree.paths(), release: release}
 }
 
 // isUnread tells a failing disk or a damaged repository from bad content. Bad

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"banksman.dev/approvals"
 	"banksman.dev/render"
 )
 
@@ -23,6 +24,7 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 		d.settleGoverning()
 		d.settleRetry()
 		d.settleCanary()
+		d.settleTurn()
 	}
 	full := choose(d, fullRules)
 	canary := choose(d, canaryRules)
@@ -62,8 +64,7 @@ type draft struct {
 }
 
 func (d *draft) suspended() bool {
-	s := d.o.Orders.Suspend
-	return s != nil && (s.Until.IsZero() || d.o.Now.Before(s.Until))
+	return d.o.Orders.Suspend.holds(d.o.Now)
 }
 
 // usable: the head can be read and rendered, belongs to the history of what is
@@ -94,14 +95,30 @@ func (d *draft) canaryPassed() bool {
 	if !d.o.Head.HasCanary {
 		return true
 	}
-	return d.slotHolds(d.o.Head.Digest) && !d.record.Canary.Passed.IsZero()
+	_, passed := d.record.passed(d.o.Head.Digest)
+	return passed
 }
 
 func (d *draft) canaryHealthyNow() bool {
 	if !d.o.Head.HasCanary {
 		return true
 	}
-	return d.slotHolds(d.o.Head.Digest) && d.o.Canary.Digest == d.o.Head.Digest && d.o.Canary.Health == Healthy
+	// As a pull request's it was looked at without what comes with the branch's.
+	return d.slotHolds(d.o.Head.Digest) && d.record.Canary.Pull == 0 &&
+		d.o.Canary.Digest == d.o.Head.Digest && d.o.Canary.Health == Healthy
+}
+
+// headMayGo: the head is approved, or was not said not to be while its canary runs.
+func (d *draft) headMayGo() bool {
+	switch d.o.Verdict.State {
+	case approvals.Approved:
+		return true
+	case approvals.Unknown:
+		return d.slotHolds(d.o.Head.Digest) && d.record.Canary.Pull == 0
+	case approvals.Waiting, approvals.Blocked:
+		return false
+	}
+	return false
 }
 
 // settleGoverning moves the governing entry to the head's when the commits
@@ -118,13 +135,20 @@ func (d *draft) settleGoverning() {
 	}
 }
 
-// settleRetry honours a retry token once.
+// settleRetry honours a retry token once. It is for the head, and for the open
+// pull requests.
 func (d *draft) settleRetry() {
 	t := d.o.Orders.Retry
 	if t == "" || t == d.record.RetryUsed {
 		return
 	}
 	d.record.RetryUsed = t
+	for _, h := range slices.Clone(d.record.Holds) {
+		if h.Pull != 0 && h.Digest != d.o.Head.Digest {
+			d.record.release(h.Digest)
+			d.record.forgetPass(h.Digest)
+		}
+	}
 	h, held := d.record.hold(d.o.Head.Digest)
 	if d.o.Head.Problem != ProblemNone || !held {
 		return
@@ -132,6 +156,7 @@ func (d *draft) settleRetry() {
 	d.record.release(h.Digest)
 	d.reopen(h.Commit)
 	d.reopen(d.o.Head.Commit)
+	d.record.forgetPass(h.Digest)
 	if d.slotHolds(h.Digest) {
 		d.record.Canary = nil
 	}
@@ -147,17 +172,41 @@ func (d *draft) settleCanary() {
 	if healthy := d.o.Canary.Health == Healthy; healthy != s.Healthy {
 		s.Healthy, s.HealthSince = healthy, d.o.Now
 	}
-	if !s.Passed.IsZero() || d.record.runs(s.Digest) {
+	if d.slotEnded() {
 		return
 	}
 	switch {
-	case s.Healthy && d.o.Now.Sub(s.HealthSince) >= d.bake():
-		s.Passed = d.o.Now
+	case s.Healthy && d.o.Now.Sub(s.HealthSince) >= d.record.bake():
+		d.record.addPass(s.Digest, d.o.Now)
 	case d.o.Canary.Health == Failed:
 		d.hold(s.Ref, StageCanary, "the canary failed: "+orUnsaid(d.o.Canary.Message))
-	case !s.Healthy && d.o.Now.Sub(s.HealthSince) >= d.canaryTimeout():
-		d.hold(s.Ref, StageCanary, fmt.Sprintf("the canary was not healthy within %s: %s", d.canaryTimeout(), orUnsaid(d.o.Canary.Message)))
+	case !s.Healthy && d.o.Now.Sub(s.HealthSince) >= d.record.canaryTimeout():
+		d.hold(s.Ref, StageCanary, fmt.Sprintf("the canary was not healthy within %s: %s", shortDuration(d.record.canaryTimeout()), orUnsaid(d.o.Canary.Message)))
 	}
+}
+
+// slotEnded: nothing is open any more for the content in the slot.
+func (d *draft) slotEnded() bool {
+	digest := d.record.Canary.Digest
+	_, passed := d.record.passed(digest)
+	_, held := d.record.hold(digest)
+	return passed || held || d.record.runs(digest)
+}
+
+// settleTurn notes which pull request has the slot. What is not known changes
+// nothing.
+func (d *draft) settleTurn() {
+	if d.o.ProposedUnread != "" {
+		return
+	}
+	was, is := d.record.Proposed, copied(d.o.Proposed)
+	if is != nil {
+		is.Since = d.o.Now
+		if was != nil && was.Pull == is.Pull && was.Commit == is.Commit {
+			is.Since = was.Since
+		}
+	}
+	d.record.Proposed = is
 }
 
 func (d *draft) rollingFailed() (string, bool) {
@@ -167,15 +216,18 @@ func (d *draft) rollingFailed() (string, bool) {
 		return "", false
 	case live.Health == Failed:
 		return "full failed: " + orUnsaid(live.Message), true
-	case d.o.Now.Sub(r.Since) >= d.fullTimeout():
-		return fmt.Sprintf("full was not healthy within %s: %s", d.fullTimeout(), orUnsaid(live.Message)), true
+	case d.o.Now.Sub(r.Since) >= d.record.fullTimeout():
+		return fmt.Sprintf("full was not healthy within %s: %s", shortDuration(d.record.fullTimeout()), orUnsaid(live.Message)), true
 	}
 	return "", false
 }
 
 // hold keeps a digest from being tried again, and ends its history.
 func (d *draft) hold(r Ref, stage Stage, reason string) {
-	d.record.addHold(Hold{Commit: r.Commit, Digest: r.Digest, Stage: stage, Reason: reason, Since: d.o.Now})
+	d.record.addHold(Hold{Commit: r.Commit, Pull: r.Pull, Digest: r.Digest, Stage: stage, Reason: reason, Since: d.o.Now})
+	if r.Pull != 0 {
+		return // the pull request's own statuses say it; it is no release yet
+	}
 	d.end(r, OutcomeHeld, reason)
 	d.reportHeld(r.Commit, stage, reason)
 }
@@ -210,7 +262,7 @@ func (d *draft) fillSlot(t Target) {
 			return
 		}
 		if d.slotHolds(t.Ref.Digest) {
-			d.record.Canary.Commit = t.Ref.Commit
+			d.record.Canary.Commit, d.record.Canary.Pull = t.Ref.Commit, t.Ref.Pull
 			return
 		}
 		ref := t.Ref
@@ -227,15 +279,15 @@ func (d *draft) again() time.Duration {
 			next = w
 		}
 	}
-	if s := d.record.Canary; s != nil && s.Passed.IsZero() && !d.record.runs(s.Digest) {
-		at(s.HealthSince.Add(d.bake()))
-		at(s.HealthSince.Add(d.canaryTimeout()))
+	if s := d.record.Canary; s != nil && !d.slotEnded() {
+		at(s.HealthSince.Add(d.record.bake()))
+		at(s.HealthSince.Add(d.record.canaryTimeout()))
 	}
 	if r := d.record.Rolling; r != nil {
-		at(r.Since.Add(d.fullTimeout()))
+		at(r.Since.Add(d.record.fullTimeout()))
 	}
 	if p := d.record.Promoted; p != nil {
-		at(p.Since.Add(d.fullTimeout()))
+		at(p.Since.Add(d.record.fullTimeout()))
 	}
 	if s := d.o.Orders.Suspend; s != nil && !s.Until.IsZero() {
 		at(s.Until)

@@ -54,6 +54,7 @@ type View struct {
 	Reason string   // a sentence
 	Waits  []string // on whom or what; sorted
 	Next   string   // the command or act that goes on from here; may be ""
+	Pulls  []string // the open pull requests that change the service, and where each stands
 	// Ready: what runs is what the branch says and it is healthy.
 	// Stalled: nothing will move without somebody acting on an error.
 	Ready, Stalled bool

@@ -5,6 +5,10 @@
 //	Decide    a pure function: two ordered lists of rules, one for each variant
 //	Act       the record first, then the cluster, then the commit statuses
 //
+// An open pull request may have a service's canary before it is merged. What it
+// comes to on the branch is read in proposals.go and openpull.go, who has which
+// canary is decided by Slots, and what it must not do by guard.
+//
 // The two target lists stand in targets.go, in the order in which they are
 // tried. Everything a person reads as an outcome comes out of Decide.
 //

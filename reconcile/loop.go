@@ -29,6 +29,12 @@ type Loop struct {
 	Live func(context.Context, Set) (Live, error)
 	// What the reviews say of one commit.
 	Facts func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error)
+	// What is proposed: the open pull requests into the branch, one of them as it
+	// is now, its reviews, and the merge queue. nil: they are not looked at.
+	Pulls     func(context.Context) ([]approvals.Proposal, error)
+	Pull      func(ctx context.Context, number int) (approvals.Proposal, error)
+	PullFacts func(ctx context.Context, number int, teams []string) (approvals.Facts, error)
+	Groups    func(context.Context) ([]approvals.MergeGroup, error)
 	// Effects, in the order in which they happen.
 	Save   func(context.Context, Record, View) error
 	Apply  func(context.Context, Set) ([]Entry, error)
@@ -54,6 +60,10 @@ type Settings struct {
 	Trust       gitsrc.SHA // everything reachable from it counts as approved; "" trusts nothing
 	Floor       approvals.Policy
 	Interval    time.Duration // between two polls of the branch and of the reviews
+
+	CanaryFrom approvals.CanaryFrom
+	Authors    []string      // logins that may propose without write permission
+	SlotTime   time.Duration // how long a passed canary keeps its slot while another waits
 }
 
 // state is what the loop keeps in memory. Losing it costs requests, never
@@ -64,6 +74,7 @@ type state struct {
 	moved      bool // a last look before full found another head
 	polls      int  // counts the polls: what was read from the forge counts for one of them
 	content    contents
+	proposals  proposals
 	verdicts   map[verdictKey]heard
 	troubles   map[render.ServiceName]trouble
 	refused    map[refusedKey]refusal
@@ -83,19 +94,37 @@ type trouble struct {
 }
 
 // Run polls and reconciles until the context ends. The branch is fetched
-// beside the loop, so that a Git server that hangs delays no repair.
+// beside the loop, so that a Git server that hangs delays no repair, and the
+// pull requests are looked at beside both, so that a forge that hangs delays no
+// rollback.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
 	tick := time.NewTicker(l.Interval)
 	defer tick.Stop()
-	fetched := make(chan fetched, 1)
-	var fetching sync.WaitGroup
-	defer fetching.Wait()
-	busy := false
+	fetched, looked, heard := make(chan fetched, 1), make(chan pullsLook, 1), make(chan []pullAnswer, 1)
+	fetching, looking, hearing := false, false, false
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	fetch := func() {
-		if !busy {
-			busy = true
-			fetching.Go(func() { fetched <- l.fetch(ctx) })
+		if !fetching {
+			fetching = true
+			beside.Go(func() { fetched <- l.fetch(ctx) })
+		}
+	}
+	look := func() {
+		if !looking && l.fetchErr == nil && l.head != "" {
+			looking = true
+			head, faults := l.head, l.proposals.faults
+			beside.Go(func() { looked <- l.lookAtPulls(ctx, head, faults) })
+		}
+	}
+	hear := func() {
+		if hearing {
+			return
+		}
+		if ask := l.questions(); len(ask) > 0 {
+			hearing = true
+			beside.Go(func() { heard <- l.hear(ctx, ask) })
 		}
 	}
 	fetch()
@@ -109,8 +138,15 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-tick.C:
 			fetch()
 		case f := <-fetched:
-			busy = false
+			fetching = false
 			due = l.poll(f)
+			look()
+		case k := <-looked:
+			looking = false
+			l.propose(k)
+		case a := <-heard:
+			hearing = false
+			l.take(a)
 		case name := <-l.Wake:
 			due = append(l.woken(), name)
 		case <-timer.C:
@@ -118,6 +154,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		timer.Stop()
 		l.reconcileAll(ctx, due)
+		hear()
 	}
 }
 
@@ -129,17 +166,37 @@ func (l *Loop) Once(ctx context.Context) error {
 	if l.fetchErr != nil {
 		return l.fetchErr
 	}
+	if l.head != "" {
+		l.propose(l.lookAtPulls(ctx, l.head, nil))
+	}
 	l.reconcileAll(ctx, due)
+	l.converse(ctx)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(l.troubles)) {
 		errs = append(errs, fmt.Errorf("%s: %w", name, l.troubles[name].err))
 	}
+	if unread := l.proposals.unread; unread != "" {
+		errs = append(errs, errors.New("the open pull requests cannot be read: "+unread))
+	}
 	return errors.Join(append(errs, l.unsaid)...)
+}
+
+// converse asks and goes on until there is nothing more to ask.
+func (l *Loop) converse(ctx context.Context) {
+	for range mostRounds {
+		ask := l.questions()
+		if len(ask) == 0 {
+			return
+		}
+		l.take(l.hear(ctx, ask))
+		l.reconcileAll(ctx, nil)
+	}
 }
 
 func (l *Loop) begin() {
 	l.state = state{
 		content:    newContents(),
+		proposals:  newProposals(),
 		verdicts:   map[verdictKey]heard{},
 		troubles:   map[render.ServiceName]trouble{},
 		refused:    map[refusedKey]refusal{},
@@ -153,81 +210,6 @@ func (l *Loop) begin() {
 	if head, err := l.Source.Head(); err == nil {
 		l.head = head
 	}
-}
-
-// fetched is what a fetch of the branch came to.
-type fetched struct {
-	head gitsrc.SHA
-	err  error
-}
-
-func (l *Loop) fetch(ctx context.Context) fetched {
-	head, err := l.Source.Fetch(ctx)
-	if ctx.Err() != nil {
-		err = nil // the process is ending; that is not the server's fault
-	}
-	return fetched{head, err}
-}
-
-// poll takes the outcome of a fetch and names the services to look at: all of
-// them at a new head, else the ones that wait for something outside the
-// cluster. Nothing is looked at before the first fetch has ended: the head of
-// an earlier process may have been taken back since.
-func (l *Loop) poll(f fetched) []render.ServiceName {
-	l.polls++
-	l.noteFetch(f.err)
-	moved := false
-	if f.err == nil && f.head != "" {
-		// A last look may have fetched a newer head since this fetch began.
-		if head, err := l.Source.Head(); err == nil {
-			moved = l.moveTo(head)
-		}
-	}
-	switch {
-	case l.head == "":
-		return nil
-	case moved || l.polls == 1:
-		return l.known()
-	}
-	return l.waiting()
-}
-
-// noteFetch remembers whether fetching works, and says so when that changes.
-func (l *Loop) noteFetch(err error) {
-	was := l.fetchErr
-	l.fetchErr = err
-	switch {
-	case err == nil && was != nil:
-		l.Log.Info("fetching works again", "branch", l.Branch)
-	case err != nil && (was == nil || was.Error() != err.Error()):
-		l.Log.Error("cannot fetch; what runs is kept", "branch", l.Branch, "error", err)
-	}
-}
-
-// moveTo makes another commit the head.
-func (l *Loop) moveTo(head gitsrc.SHA) bool {
-	if head == l.head {
-		return false
-	}
-	l.Log.Info("new head", "branch", l.Branch, "commit", head, "before", l.head)
-	l.head = head
-	if in := l.content.catalog(l, head); in.err != nil {
-		l.Log.Error("the catalog cannot be read; what runs is kept", "commit", head, "error", in.err)
-	}
-	return true
-}
-
-// refetch is part of the last look before the first full write: the branch
-// must answer, and what it says now is what counts.
-func (l *Loop) refetch(ctx context.Context) error {
-	f := l.fetch(ctx)
-	if f.err != nil {
-		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
-	}
-	if f.head != "" && l.moveTo(f.head) {
-		l.moved = true
-	}
-	return nil
 }
 
 // known are the services of the catalog at the head and of the records.
@@ -289,13 +271,20 @@ func (l *Loop) untilNextWake() time.Duration {
 // reconcileAll looks at each service until nothing more follows, then brings
 // the commit statuses up to date.
 func (l *Loop) reconcileAll(ctx context.Context, names []render.ServiceName) {
-	if l.polls == 0 || l.head == "" || len(names) == 0 && l.unsaid == nil {
+	if l.polls == 0 || l.head == "" || len(names) == 0 && l.unsaid == nil && !l.proposals.dirty {
 		return
 	}
-	l.reconcileEach(ctx, names)
-	if l.moved {
-		l.moved = false
-		l.reconcileEach(ctx, l.known())
+	names = append(names, l.assign()...)
+	for range mostRounds {
+		l.reconcileEach(ctx, names)
+		if l.moved {
+			l.moved = false
+			l.reconcileEach(ctx, l.known())
+		}
+		// What has ended makes room for those that wait.
+		if names = l.assign(); len(names) == 0 {
+			break
+		}
 	}
 	err := l.postAll(ctx)
 	if err != nil && l.unsaid == nil && ctx.Err() == nil {

@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"crypto/md5"
+	"fmt"
 	"maps"
 	"os"
 	"runtime"
@@ -11,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"banksman.dev/render"
 )
 
 // lists are the rules under test: the real ones, or mutants of them.
@@ -18,29 +22,211 @@ type lists struct{ full, canary []rule }
 
 func realLists() lists { return lists{fullRules(), canaryRules()} }
 
-// An exploration walks every world that is reachable with so many events. The
-// passes of the loop and the settling of the cluster cost none.
-type exploration struct {
-	lists
-	seen [256]struct {
-		sync.Mutex
-		keys map[[md5.Size]byte]bool
+// A model is how the worlds of one kind move.
+type model[W any] struct {
+	key func(W) string
+	// free are the moves that cost no event: the passes of the loop and the
+	// settling of the cluster. A world without any is at rest. It says what is
+	// wrong with the world or with a pass in it.
+	free func(W) (moves []W, broken string)
+	// events are the worlds one event further.
+	events func(W) []W
+}
+
+// modelOfOne is the world of one service.
+func modelOfOne(l lists) model[modelWorld] {
+	return model[modelWorld]{
+		key:    modelWorld.key,
+		free:   func(w modelWorld) ([]modelWorld, string) { return w.free(l) },
+		events: func(w modelWorld) []modelWorld { return w.next(l) },
 	}
+}
+
+func (w modelWorld) free(l lists) (moves []modelWorld, broken string) {
+	after, d, broken := w.pass(l, false)
+	settled, settles := w.settle()
+	still := after.key() == w.key()
+	if broken == "" && still && !settles {
+		broken = cmp.Or(w.atRest(d), w.unended(d))
+	}
+	if broken != "" {
+		return nil, broken + "\n" + w.describe(d)
+	}
+	if !still {
+		moves = append(moves, after)
+	}
+	if settles {
+		moves = append(moves, settled)
+	}
+	return moves, ""
+}
+
+// atRest holds a world in which nothing moves any more against what people
+// were promised.
+func (w modelWorld) atRest(d Decision) string {
+	tip := w.branch[len(w.branch)-1].content
+	r := w.record
+	switch {
+	case r.Rolling != nil:
+		return "a rollout is left unfinished"
+	case d.View.Reason == "":
+		return "no reason is given"
+	case r.Promoted != nil && w.full != string(r.Promoted.Digest):
+		return "full does not run what is promoted"
+	}
+	_, held := r.hold(render.Digest(tip))
+	waits := w.headWaits(d)
+	switch {
+	case tip != "" && !held && !waits && (r.Promoted == nil || string(r.Promoted.Digest) != tip):
+		return "the branch's content is neither promoted, nor held, nor waiting: " + string(d.View.Step)
+	case tip != "" && !held && !r.runs(render.Digest(tip)) && hasPassed(r, tip) && w.allApproved() && !in(w.badCanary, tip):
+		return "approved content whose canary is well does not go on"
+	case tip != "" && !held && w.canary != tip && r.Proposed == nil && w.unread == "":
+		return "the canary does not run the branch's content"
+	}
+	return ""
+}
+
+// unended finds a status that stays pending though nothing moves any more.
+func (w modelWorld) unended(d Decision) string {
+	waits := w.headWaits(d)
+	for _, p := range w.record.Reports {
+		head := p.Commit == d.View.Head.Commit
+		for _, s := range []StageReport{p.Canary, p.Approval, p.Full} {
+			if !s.ended() && (!head || !waits) {
+				return fmt.Sprintf("a status of %s never ends: %s (head %s, step %s)", p.Commit, s.Description, d.View.Head.Commit, d.View.Step)
+			}
+		}
+	}
+	return ""
+}
+
+// headWaits: for an approval, or for a canary that passed to be well again.
+func (w modelWorld) headWaits(d Decision) bool {
+	return d.View.Step == StepApproval || d.View.Step == StepCanary && hasPassed(w.record, w.branch[len(w.branch)-1].content)
+}
+
+func (w modelWorld) describe(d Decision) string {
+	var b strings.Builder
+	for i, c := range w.branch {
+		fmt.Fprintf(&b, "c%d %q pull=%v approved=%v\n", i, c.content, c.pull, c.approved)
+	}
+	fmt.Fprintf(&b, "promoted %v rolling %v canary %+v recent %v holds %v\n", w.record.Promoted, w.record.Rolling, w.record.Canary, w.record.Recent, w.record.Holds)
+	fmt.Fprintf(&b, "runs: full %q (settled %v), canary %q (settled %v), bad %q %q\n", w.full, w.fullUp, w.canary, w.canaryUp, w.badFull, w.badCanary)
+	fmt.Fprintf(&b, "decision: full %q %s, canary %q %s; %s: %s\n", d.Full.Rule, aimOf(d.Full), d.Canary.Rule, aimOf(d.Canary), d.View.Step, d.View.Reason)
+	for _, p := range w.record.Reports {
+		fmt.Fprintf(&b, "report %+v\n", p)
+	}
+	return b.String()
+}
+
+func (w modelWorld) key() string {
+	b := append(w.appendKey(make([]byte, 0, 256)), w.record.Observed...)
+	for _, p := range w.record.Reports {
+		b = append(append(b, '/'), p.Commit...)
+		for _, s := range []StageReport{p.Canary, p.Approval, p.Full} {
+			b = append(b, (s.State + " ")[0])
+		}
+	}
+	return string(b)
+}
+
+// appendKey leaves out the reports: they say what was decided and decide nothing.
+func (w modelWorld) appendKey(b []byte) []byte {
+	for i, c := range w.branch {
+		b = append(b, c.content...)
+		if i >= w.judgedFrom() {
+			b = append(b, flag(c.pull)+flag(c.approved)<<1+'0')
+		}
+	}
+	r := w.record
+	for _, p := range []*Ref{r.Promoted, r.Rolling} {
+		b = append(b, '|')
+		if p != nil {
+			b = append(append(b, p.Commit...), p.Digest...)
+		}
+	}
+	b = append(append(b, '|'), r.Settled...)
+	b = append(b, '|')
+	if s := r.Canary; s != nil {
+		b = append(append(b, s.Commit...), s.Digest...)
+		b = append(b, flag(s.Healthy)+'0', byte(s.Pull)+'0')
+	}
+	if p := r.Proposed; p != nil {
+		b = append(append(append(b, '@'), p.Commit...), p.Digest...)
+	}
+	for _, p := range r.Recent {
+		b = append(append(b, '+'), p.Digest...)
+	}
+	for _, p := range r.Passed {
+		b = append(append(b, '*'), p.Digest...)
+		b = append(b, flag(p.At.Before(noon))+'0')
+	}
+	for _, h := range r.Holds {
+		b = append(append(b, '-'), h.Digest...)
+	}
+	b = append(append(b, '|'), w.full...)
+	b = append(append(b, '|'), w.canary...)
+	b = append(b, flag(w.fullUp)+flag(w.canaryUp)<<1+'0')
+	b = append(append(append(append(b, '|'), w.badFull...), '|'), w.badCanary...)
+	return append(append(b, '|'), w.promotedOrRolledBack...)
+}
+
+// keys are a set of worlds that many may add to at once.
+type keys [256]struct {
+	sync.Mutex
+	sums map[[md5.Size]byte]bool
+}
+
+func newKeys() *keys {
+	k := &keys{}
+	for i := range k {
+		k[i].sums = map[[md5.Size]byte]bool{}
+	}
+	return k
+}
+
+// add says whether one of them is new.
+func (k *keys) add(added ...string) (isNew bool) {
+	for _, key := range added {
+		sum := md5.Sum([]byte(key))
+		shard := &k[sum[0]]
+		shard.Lock()
+		isNew = isNew || !shard.sums[sum]
+		shard.sums[sum] = true
+		shard.Unlock()
+	}
+	return isNew
+}
+
+func (k *keys) has(key string) bool {
+	sum := md5.Sum([]byte(key))
+	shard := &k[sum[0]]
+	shard.Lock()
+	defer shard.Unlock()
+	return shard.sums[sum]
+}
+
+// An exploration walks every world that is reachable with so many events.
+type exploration[W any] struct {
+	model[W]
+	seen         *keys
 	worlds, rest atomic.Int64
 	broken       atomic.Pointer[string]
 }
 
-func explore(l lists, events int) *exploration {
-	e := &exploration{lists: l}
-	for i := range e.seen {
-		e.seen[i].keys = map[[md5.Size]byte]bool{}
-	}
-	reached := e.each([]modelWorld{newModelWorld()}, e.walk)
+func newExploration[W any](m model[W]) *exploration[W] {
+	return &exploration[W]{model: m, seen: newKeys()}
+}
+
+func explore[W any](m model[W], from []W, events int) *exploration[W] {
+	e := newExploration(m)
+	reached := e.each(from, e.walk)
 	for depth := range events {
 		last := depth+1 == events
-		reached = e.each(reached, func(w modelWorld) []modelWorld {
-			var further []modelWorld
-			for _, n := range w.next(l) {
+		reached = e.each(reached, func(w W) []W {
+			var further []W
+			for _, n := range e.events(w) {
 				further = append(further, e.walk(n)...)
 			}
 			if last {
@@ -53,14 +239,14 @@ func explore(l lists, events int) *exploration {
 }
 
 // each visits worlds with all cores and gathers what the visits give.
-func (e *exploration) each(worlds []modelWorld, visit func(modelWorld) []modelWorld) []modelWorld {
-	var found []modelWorld
+func (e *exploration[W]) each(worlds []W, visit func(W) []W) []W {
+	var found []W
 	var lock sync.Mutex
 	var work sync.WaitGroup
 	cores := runtime.GOMAXPROCS(0)
 	for core := range cores {
 		work.Go(func() {
-			var mine []modelWorld
+			var mine []W
 			for i := core; i < len(worlds) && e.broken.Load() == nil; i += cores {
 				mine = append(mine, visit(worlds[i])...)
 			}
@@ -73,64 +259,48 @@ func (e *exploration) each(worlds []modelWorld, visit func(modelWorld) []modelWo
 	return found
 }
 
-// walk follows passes and settling from a world, and gives every world on the
-// way that was not seen before.
-func (e *exploration) walk(start modelWorld) []modelWorld {
-	var reached []modelWorld
-	queue := []modelWorld{start}
+// walk follows the free moves from a world, and gives every world on the way
+// that was not seen before.
+func (e *exploration[W]) walk(start W) []W {
+	var reached []W
+	queue := []W{start}
 	for len(queue) > 0 {
 		w := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		key := w.key()
-		if !e.first(key) {
+		if !e.seen.add(e.key(w)) {
 			continue
 		}
+		e.worlds.Add(1)
 		reached = append(reached, w)
-		after, d, broken := w.pass(e.lists, false)
-		settled, moves := w.settle()
-		still := after.key() == key
-		if broken == "" && still && !moves {
-			e.rest.Add(1)
-			broken = w.atRest(d)
-		}
+		moves, broken := e.free(w)
 		if broken != "" {
-			broken += "\n" + w.describe(d)
 			e.broken.CompareAndSwap(nil, &broken)
 			return nil
 		}
-		if !still {
-			queue = append(queue, after)
+		if len(moves) == 0 {
+			e.rest.Add(1)
 		}
-		if moves {
-			queue = append(queue, settled)
-		}
+		queue = append(queue, moves...)
 	}
 	return reached
 }
 
-func (e *exploration) first(key string) bool {
-	sum := md5.Sum([]byte(key))
-	shard := &e.seen[sum[0]]
-	shard.Lock()
-	defer shard.Unlock()
-	if shard.keys[sum] {
-		return false
+// modelEvents: BANKSMAN_MODEL_EVENTS=6 is what CI walks; 4 takes seconds.
+func modelEvents(t *testing.T) int {
+	given := os.Getenv("BANKSMAN_MODEL_EVENTS")
+	if given == "" {
+		return 4
 	}
-	shard.keys[sum] = true
-	e.worlds.Add(1)
-	return true
+	events, err := strconv.Atoi(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
 }
 
-// BANKSMAN_MODEL_EVENTS=6 is what CI walks; 4 takes seconds.
 func TestNoInterleavingOfEventsBreaksThePromises(t *testing.T) {
-	events := 4
-	if given := os.Getenv("BANKSMAN_MODEL_EVENTS"); given != "" {
-		var err error
-		if events, err = strconv.Atoi(given); err != nil {
-			t.Fatal(err)
-		}
-	}
-	e := explore(realLists(), events)
+	events := modelEvents(t)
+	e := explore(modelOfOne(realLists()), []modelWorld{newModelWorld()}, events)
 	if broken := e.broken.Load(); broken != nil {
 		t.Fatal(*broken)
 	}
@@ -179,7 +349,7 @@ func TestTheModelKillsMutantsOfTheRecord(t *testing.T) {
 		}},
 	}
 	for name, m := range mutants {
-		e := explore(lists{replaced(fullRules(), m.rule, m.match), canaryRules()}, 4)
+		e := explore(modelOfOne(lists{replaced(fullRules(), m.rule, m.match), canaryRules()}), []modelWorld{newModelWorld()}, 4)
 		if broken := e.broken.Load(); broken == nil {
 			t.Errorf("survived %d worlds: %s", e.worlds.Load(), name)
 		} else {
@@ -193,10 +363,7 @@ func TestTheModelKillsMutantsOfTheRecord(t *testing.T) {
 func TestEveryWorldComesToRest(t *testing.T) {
 	l := realLists()
 	rests := map[string]bool{} // worlds that are known to come to rest
-	e := &exploration{lists: l}
-	for i := range e.seen {
-		e.seen[i].keys = map[[md5.Size]byte]bool{}
-	}
+	e := newExploration(modelOfOne(l))
 	reached := e.walk(newModelWorld())
 	for range 3 {
 		var further []modelWorld

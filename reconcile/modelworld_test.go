@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,13 +28,16 @@ type modelWorld struct {
 	full, canary         string // content that runs
 	fullUp, canaryUp     bool   // it has settled, well or badly
 	badFull, badCanary   string // contents that will not become healthy
-	events               int    // how many were spent
 	promotedOrRolledBack string // contents that full carried rightfully and that were not struck; a ghost for the invariants
+	passed               string // contents whose canary steps passed and that were not struck since; a ghost too
+
+	// What the loop knows of open pull requests in the pass that is under way.
+	proposed *Ref
+	unread   string
 }
 
 const (
 	mostModelCommits = 5
-	mostModelEvents  = 6
 	drifted          = "?"
 )
 
@@ -46,6 +50,18 @@ func (w modelWorld) clone() modelWorld {
 	w.record = w.record.clone()
 	return w
 }
+
+// Sets of contents are strings, so that worlds are cheap to copy and compare.
+func in(set, content string) bool { return strings.Contains(set, ";"+content+";") }
+
+func with(set, content string) string {
+	if in(set, content) {
+		return set
+	}
+	return set + ";" + content + ";"
+}
+
+func less(set, content string) string { return strings.ReplaceAll(set, ";"+content+";", "") }
 
 func newModelWorld() modelWorld {
 	return modelWorld{branch: []modelCommit{{content: "A", pull: true}}, record: Record{Service: "fop-gate", Governing: &Rules{}}}
@@ -96,7 +112,7 @@ func (w modelWorld) observe(fresh bool) Observed {
 	at := w.points(tip)
 	i := introduced(at.points)
 	o := Observed{
-		Now: noon, Record: w.record.clone(), VerdictFresh: fresh,
+		Now: noon, Record: w.record, VerdictFresh: fresh,
 		Head: Head{
 			Branch: w.sha(tip), HasCanary: true,
 			Ref: Ref{Commit: at.points[i].commit, Digest: render.Digest(w.branch[tip].content)},
@@ -118,7 +134,12 @@ func (w modelWorld) observe(fresh bool) Observed {
 	} else if p := w.record.Promoted; p != nil {
 		o.Full = w.live(p.Digest, w.full, w.fullUp, w.badFull)
 	}
-	if s := w.record.Canary; s != nil {
+	o.Proposed, o.ProposedUnread = copied(w.proposed), w.unread
+	switch s := w.record.Canary; {
+	case s == nil:
+	case s.Pull != 0 && (w.proposed == nil || w.proposed.Pull != s.Pull || w.proposed.Digest != s.Digest):
+		o.Canary = Live{Health: Missing} // its content is not at hand
+	default:
 		o.Canary = w.live(s.Digest, w.canary, w.canaryUp, w.badCanary)
 	}
 	return o
@@ -130,7 +151,7 @@ func (w modelWorld) live(asked render.Digest, runs string, settled bool, bad str
 	case string(asked) != runs:
 	case !settled:
 		l.Health = Progressing
-	case strings.Contains(bad, runs):
+	case in(bad, runs):
 		l.Health, l.Message = Failed, "the Pods crash"
 	default:
 		l.Health = Healthy
@@ -141,16 +162,20 @@ func (w modelWorld) live(asked render.Digest, runs string, settled bool, bad str
 // pass is one look of the loop; with crash it dies after the record was saved.
 // It says which invariant it broke.
 func (w modelWorld) pass(l lists, crash bool) (modelWorld, Decision, string) {
-	n := w.clone()
+	n := w // nothing that the two share is written to
 	o := n.observe(false)
 	d := decide(o, l.full, l.canary)
 	if d.WantsFreshVerdict {
 		o = n.observe(true)
 		d = decide(o, l.full, l.canary)
 	}
-	broken := n.check(o, d)
+	broken := cmp.Or(n.check(o, d), n.unearned(d))
 	n.carry(d)
 	n.record = d.Record
+	n.record.History = nil // it decides nothing
+	if broken == "" && !n.remembersPasses() {
+		broken = "content that passed its canary is to take it again"
+	}
 	if crash {
 		return n, d, broken
 	}
@@ -166,19 +191,53 @@ func (w modelWorld) pass(l lists, crash bool) (modelWorld, Decision, string) {
 	return n, d, broken
 }
 
-// carry keeps the ghost: what was promoted may be gone back to, what was rolled
-// back from may not.
+// carry keeps the ghosts: what was promoted may be gone back to, what was rolled
+// back from may not, nor has it passed any more.
 func (w *modelWorld) carry(d Decision) {
 	was, is := w.record.Promoted, d.Record.Promoted
-	if is == nil || was != nil && was.Digest == is.Digest {
+	for _, p := range d.Record.Passed {
+		w.passed = with(w.passed, string(p.Digest))
+	}
+	if is == nil {
+		return
+	}
+	tip := w.branch[len(w.branch)-1].content
+	if r := w.record.Rolling; r != nil && d.Record.Rolling == nil && tip == string(is.Digest) && is.Digest != r.Digest {
+		w.passed = less(w.passed, string(r.Digest))
+	}
+	if was != nil && d.Full.Rule == "rollback" {
+		w.passed = less(w.passed, string(was.Digest))
+	}
+	if was != nil && was.Digest == is.Digest {
 		return
 	}
 	if was != nil && d.Full.Rule == "rollback" {
-		w.promotedOrRolledBack = strings.ReplaceAll(w.promotedOrRolledBack, string(was.Digest), "")
+		w.promotedOrRolledBack = less(w.promotedOrRolledBack, string(was.Digest))
 	}
-	if !strings.Contains(w.promotedOrRolledBack, string(is.Digest)) {
-		w.promotedOrRolledBack += string(is.Digest)
+	w.promotedOrRolledBack = with(w.promotedOrRolledBack, string(is.Digest))
+}
+
+// unearned finds a pass or a hold that the canary gave no cause for.
+func (w modelWorld) unearned(d Decision) string {
+	for _, p := range d.Record.Passed {
+		if was := string(p.Digest); !hasPassed(w.record, was) && (w.canary != was || !w.canaryUp || in(w.badCanary, was)) {
+			return "content passes whose canary is not well: " + was
+		}
 	}
+	for _, h := range d.Record.Holds {
+		_, held := w.record.hold(h.Digest)
+		if is := string(h.Digest); !held && h.Stage == StageCanary && (w.canary != is || !in(w.badCanary, is)) {
+			return "content is held whose canary did not fail: " + is
+		}
+	}
+	return ""
+}
+
+func (w modelWorld) remembersPasses() bool {
+	for _, p := range w.record.Passed {
+		w.passed = less(w.passed, string(p.Digest))
+	}
+	return w.passed == ""
 }
 
 // check holds the decision against what must always be true.
@@ -190,17 +249,25 @@ func (w modelWorld) check(o Observed, d Decision) string {
 	was := w.record
 	begins := d.Record.Rolling != nil && (was.Rolling == nil || was.Rolling.Digest != d.Record.Rolling.Digest)
 	switch {
+	case d.Full.Ref.Pull != 0 || !w.branchHad(to):
+		return "full gets content that the branch never had: " + to
 	case begins && to != "A" && !w.rightful(w.index(d.Full.Ref.Commit)):
 		return "full begins content that was not approved: " + to
-	case begins && (w.canary != to || !w.canaryUp || strings.Contains(w.badCanary, to)):
+	case begins && (w.canary != to || !w.canaryUp || in(w.badCanary, to)):
 		return "full begins content that the canary does not carry healthily: " + to
+	case begins && was.Canary.Pull != 0:
+		return "full begins content that only a pull request's canary carries: " + to
 	case begins && (d.Canary.Aim != Run || string(d.Canary.Ref.Digest) != to):
 		return "the canary leaves the content that full begins: " + to
 	case !begins && (d.Record.Rolling == nil || string(d.Record.Rolling.Digest) != to) && !was.runs(render.Digest(to)) &&
-		(was.Rolling == nil || was.Rolling.Digest != render.Digest(to)) && !strings.Contains(w.promotedOrRolledBack, to):
+		(was.Rolling == nil || was.Rolling.Digest != render.Digest(to)) && !in(w.promotedOrRolledBack, to):
 		return "full gets content that was never promoted: " + to
 	}
 	return ""
+}
+
+func (w modelWorld) branchHad(content string) bool {
+	return slices.ContainsFunc(w.branch, func(c modelCommit) bool { return c.content == content })
 }
 
 // rightful says, without the code under test, whether the content of commit i
@@ -223,6 +290,19 @@ func (w modelWorld) rightful(i int) bool {
 	return true
 }
 
+// allApproved is enough to go on: every change since what is promoted is approved.
+func (w modelWorld) allApproved() bool {
+	if w.record.Promoted == nil {
+		return false
+	}
+	for i := w.judgedFrom(); i < len(w.branch); i++ {
+		if c := w.branch[i]; c.content != w.branch[i-1].content && (!c.pull || !c.approved) {
+			return false
+		}
+	}
+	return true
+}
+
 func (w modelWorld) cancelled(base, j, i int) bool {
 	for a := base; a < j; a++ {
 		for b := j; b <= i; b++ {
@@ -239,7 +319,6 @@ func (w modelWorld) next(l lists) []modelWorld {
 	var out []modelWorld
 	event := func(change func(*modelWorld)) {
 		n := w.clone()
-		n.events++
 		change(&n)
 		out = append(out, n)
 	}
@@ -262,11 +341,11 @@ func (w modelWorld) next(l lists) []modelWorld {
 			event(func(n *modelWorld) { n.branch[i].approved = !n.branch[i].approved })
 		}
 	}
-	if c := w.canary; c != "" && c != drifted && !strings.Contains(w.badCanary, c) {
-		event(func(n *modelWorld) { n.badCanary += c })
+	if c := w.canary; c != "" && c != drifted && !in(w.badCanary, c) {
+		event(func(n *modelWorld) { n.badCanary = with(n.badCanary, c) })
 	}
-	if c := w.full; c != "" && c != drifted && !strings.Contains(w.badFull, c) {
-		event(func(n *modelWorld) { n.badFull += c })
+	if c := w.full; c != "" && c != drifted && !in(w.badFull, c) {
+		event(func(n *modelWorld) { n.badFull = with(n.badFull, c) })
 		event(func(n *modelWorld) { n.full = drifted })
 	}
 	if w.canary != "" && w.canary != drifted {
@@ -289,49 +368,8 @@ func (w modelWorld) settle() (modelWorld, bool) {
 	if w.fullUp == (w.full != "") && w.canaryUp == (w.canary != "") {
 		return w, false
 	}
-	n := w.clone()
-	n.fullUp, n.canaryUp = n.full != "", n.canary != ""
-	return n, true
-}
-
-func (w modelWorld) key() string {
-	b := make([]byte, 0, 256)
-	for i, c := range w.branch {
-		b = append(b, c.content...)
-		if i >= w.judgedFrom() {
-			b = append(b, flag(c.pull)+flag(c.approved)<<1+'0')
-		}
-	}
-	r := w.record
-	for _, p := range []*Ref{r.Promoted, r.Rolling} {
-		b = append(b, '|')
-		if p != nil {
-			b = append(append(b, p.Commit...), p.Digest...)
-		}
-	}
-	b = append(append(append(b, '|'), r.Settled...), r.Observed...)
-	b = append(b, '|')
-	if s := r.Canary; s != nil {
-		b = append(append(b, s.Commit...), s.Digest...)
-		b = append(b, flag(s.Healthy)+flag(!s.Passed.IsZero())<<1+'0')
-	}
-	for _, p := range r.Recent {
-		b = append(append(b, '+'), p.Digest...)
-	}
-	for _, h := range r.Holds {
-		b = append(append(b, '-'), h.Digest...)
-	}
-	for _, p := range r.Reports {
-		b = append(append(b, '/'), p.Commit...)
-		for _, s := range []StageReport{p.Canary, p.Approval, p.Full} {
-			b = append(b, (s.State + " ")[0])
-		}
-	}
-	b = append(append(b, '|'), w.full...)
-	b = append(append(b, '|'), w.canary...)
-	b = append(b, flag(w.fullUp)+flag(w.canaryUp)<<1+'0')
-	b = append(append(append(append(b, '|'), w.badFull...), '|'), w.badCanary...)
-	return string(append(append(b, '|'), w.promotedOrRolledBack...))
+	w.fullUp, w.canaryUp = w.full != "", w.canary != ""
+	return w, true
 }
 
 func flag(b bool) byte {
@@ -341,48 +379,19 @@ func flag(b bool) byte {
 	return 0
 }
 
-// atRest holds a world in which nothing moves any more against what people
-// were promised.
-func (w modelWorld) atRest(d Decision) string {
-	tip := w.branch[len(w.branch)-1].content
-	r := w.record
-	switch {
-	case r.Rolling != nil:
-		return "a rollout is left unfinished"
-	case d.View.Reason == "":
-		return "no reason is given"
-	case r.Promoted != nil && w.full != string(r.Promoted.Digest):
-		return "full does not run what is promoted"
+func aimOf(t Target) string {
+	switch t.Aim {
+	case Run:
+		return fmt.Sprintf("run %s of #%d", t.Ref.Digest, t.Ref.Pull)
+	case Absent:
+		return "absent"
+	case LeaveAlone:
+		return "leave alone"
 	}
-	_, held := r.hold(render.Digest(tip))
-	waits := d.View.Step == StepApproval || d.View.Step == StepCanary && r.Canary != nil && !r.Canary.Passed.IsZero()
-	switch {
-	case tip != "" && !held && !waits && (r.Promoted == nil || string(r.Promoted.Digest) != tip):
-		return "the branch's content is neither promoted, nor held, nor waiting: " + string(d.View.Step)
-	case tip != "" && !held && w.canary != tip:
-		return "the canary does not run the branch's content"
-	}
-	for _, p := range r.Reports {
-		head := p.Commit == d.View.Head.Commit
-		for _, s := range []StageReport{p.Canary, p.Approval, p.Full} {
-			if !s.ended() && (!head || !waits) {
-				return fmt.Sprintf("a status of %s never ends: %s (head %s, step %s)", p.Commit, s.Description, d.View.Head.Commit, d.View.Step)
-			}
-		}
-	}
-	return ""
+	return "?"
 }
 
-func (w modelWorld) describe(d Decision) string {
-	var b strings.Builder
-	for i, c := range w.branch {
-		fmt.Fprintf(&b, "c%d %q pull=%v approved=%v\n", i, c.content, c.pull, c.approved)
-	}
-	fmt.Fprintf(&b, "promoted %v rolling %v canary %+v recent %v holds %v\n", w.record.Promoted, w.record.Rolling, w.record.Canary, w.record.Recent, w.record.Holds)
-	fmt.Fprintf(&b, "runs: full %q (settled %v), canary %q (settled %v), bad %q %q\n", w.full, w.fullUp, w.canary, w.canaryUp, w.badFull, w.badCanary)
-	fmt.Fprintf(&b, "decision: full %q %s, canary %q %s; %s: %s\n", d.Full.Rule, aimOf(d.Full), d.Canary.Rule, aimOf(d.Canary), d.View.Step, d.View.Reason)
-	for _, p := range w.record.Reports {
-		fmt.Fprintf(&b, "report %+v\n", p)
-	}
-	return b.String()
+func hasPassed(r Record, content string) bool {
+	_, passed := r.passed(render.Digest(content))
+	return passed
 }

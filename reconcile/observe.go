@@ -31,6 +31,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool)
 	}
 	o.StartRules = l.startRules(name)
 	o.WithoutCanary = l.withoutCanary(o)
+	l.lookAtProposals(&o)
 	l.lookAtCluster(ctx, &o)
 	l.hearVerdicts(ctx, &o, w, fresh)
 	return o, nil
@@ -217,8 +218,12 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 		full = o.Record.Promoted
 	}
 	var canary *Ref
-	if o.Record.Canary != nil {
-		canary = &o.Record.Canary.Ref
+	if s := o.Record.Canary; s != nil {
+		canary = &s.Ref
+		if _, err := l.releaseOf(o.Record.Service, canary); err != nil && s.Pull != 0 {
+			// It goes, or nobody knows; that must not hide what full is like.
+			o.Canary, canary = Live{Health: Missing, Message: oneLine(err)}, nil
+		}
 	}
 	stable, beside, lost, err := l.sets(o.Record, full, canary)
 	if full != nil {
@@ -245,14 +250,16 @@ func (l *Loop) liveOf(ctx context.Context, s Set, err error) Live {
 
 // sets are the objects of both variants for these two releases. When full's
 // release cannot be rendered, lost says why, there is no stable set, and the
-// canary goes without the objects that it would share.
+// canary goes without the objects that it would share; so does that of an open
+// pull request, always.
 func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err error) {
 	canaryRelease, err := l.releaseOf(r.Service, canary)
 	if err != nil {
 		return Set{}, Set{}, nil, err
 	}
 	fullRelease, lost := l.releaseOf(r.Service, full)
-	if lost != nil && canaryRelease != nil {
+	proposed := canary != nil && canary.Pull != 0
+	if canaryRelease != nil && (lost != nil || proposed) {
 		alone := *canaryRelease
 		alone.Shared = nil
 		canaryRelease = &alone
@@ -264,7 +271,7 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 		stable.Ref = *full
 	}
 	if canary != nil {
-		beside.Ref = *canary
+		beside.Ref, beside.Proposed = *canary, proposed
 	}
 	return stable, beside, lost, nil
 }
@@ -274,6 +281,9 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, error) {
 	if ref == nil {
 		return nil, nil
+	}
+	if ref.Pull != 0 {
+		return l.proposals.release(name, *ref)
 	}
 	at := l.content.release(l, name, ref.Commit)
 	if at.unread != nil {

@@ -73,6 +73,10 @@ type Suspend struct {
 	Until      time.Time // zero: until it is taken back
 }
 
+func (s *Suspend) holds(now time.Time) bool {
+	return s != nil && (s.Until.IsZero() || now.Before(s.Until))
+}
+
 // Orders are what an operator may say of a service: the Delivery's spec.
 type Orders struct {
 	Suspend     *Suspend
@@ -101,6 +105,17 @@ type Observed struct {
 	// since the governing entry. StartRules govern when nothing does yet.
 	RulesVerdict approvals.Verdict
 	StartRules   Rules
+
+	// Proposed is the release of the open pull request that has the slot of the
+	// service, if one has. ProposedUnread is why that is not known; then no canary
+	// is taken away.
+	Proposed       *Ref
+	ProposedUnread string
+	// ProposedVerdict is what the reviews of that pull request say so far.
+	ProposedVerdict approvals.Verdict
+	// Proposals are the other open pull requests that change the service, and what
+	// each waits for, in sentences for people.
+	Proposals []string
 
 	// WithoutCanary are the digests, among the head's, the rolling and the
 	// promoted release's, that render no canary.

@@ -15,6 +15,9 @@ type Ref struct {
 	Digest render.Digest
 	// Since is when the release got the place that the Ref stands in.
 	Since time.Time
+	// Pull is the number of the open pull request whose content it is; Commit is
+	// its head then. 0: the content of the branch.
+	Pull int
 }
 
 // A Slot is the canary slot: whose content the canary runs, and how far its
@@ -24,8 +27,13 @@ type Slot struct {
 	Healthy bool
 	// HealthSince is when Healthy last changed, or Since before it ever did.
 	HealthSince time.Time
-	// Passed is when the canary steps passed; zero while they are open.
-	Passed time.Time
+}
+
+// A Pass says that the canary steps of a content have passed, from the branch or
+// from a pull request.
+type Pass struct {
+	Digest render.Digest
+	At     time.Time
 }
 
 // A Stage is one of the three stages that a commit status speaks of.
@@ -41,6 +49,7 @@ const (
 // A Hold keeps one digest from being tried again.
 type Hold struct {
 	Commit gitsrc.SHA
+	Pull   int // the open pull request whose canary failed; 0: the branch's
 	Digest render.Digest
 	Stage  Stage // the stage that failed
 	Reason string
@@ -103,6 +112,9 @@ type StageReport struct {
 type Report struct {
 	Commit                 gitsrc.SHA
 	Canary, Approval, Full StageReport
+	// Mirror is the head of the pull request that became the commit: it says the
+	// same. "" when unknown.
+	Mirror gitsrc.SHA
 }
 
 // Sizes of what a record keeps.
@@ -110,7 +122,9 @@ const (
 	keepRecent  = 10
 	keepHistory = 20
 	keepReports = 20
-	keepHolds   = 20
+	keepHolds   = 20  // of the branch's releases, and
+	keepPulls   = 100 // of pull requests', so that these push out none of those
+	keepPasses  = 100
 )
 
 // A Record is what banksman remembers of one service between two passes and
@@ -124,7 +138,9 @@ type Record struct {
 	Promoted  *Ref       // completed its full stage last
 	Rolling   *Ref       // its full apply has begun and has not ended
 	Canary    *Slot
-	Recent    []Ref // promoted and not struck, newest first
+	Proposed  *Ref   // the open pull request whose turn it is to have the slot
+	Passed    []Pass // whose canary steps passed, newest first
+	Recent    []Ref  // promoted and not struck, newest first
 	Holds     []Hold
 	Governing *Rules
 	RetryUsed string // the retry token that was honoured last
@@ -139,6 +155,8 @@ func (r Record) clone() Record {
 	r.Promoted = copied(r.Promoted)
 	r.Rolling = copied(r.Rolling)
 	r.Canary = copied(r.Canary)
+	r.Proposed = copied(r.Proposed)
+	r.Passed = slices.Clone(r.Passed)
 	r.Recent = slices.Clone(r.Recent)
 	r.Holds = slices.Clone(r.Holds)
 	r.Inventory = slices.Clone(r.Inventory)
@@ -196,14 +214,34 @@ func (r *Record) promote(ref Ref) {
 // strike takes a digest out of the last ten and forgets that its canary passed.
 func (r *Record) strike(d render.Digest) {
 	r.Recent = slices.DeleteFunc(r.Recent, func(p Ref) bool { return p.Digest == d })
-	if r.Canary != nil && r.Canary.Digest == d {
-		r.Canary.Passed = time.Time{}
+	r.forgetPass(d)
+}
+
+// passed says when the canary steps of a digest passed.
+func (r Record) passed(d render.Digest) (time.Time, bool) {
+	i := slices.IndexFunc(r.Passed, func(p Pass) bool { return p.Digest == d })
+	if i < 0 {
+		return time.Time{}, false
 	}
+	return r.Passed[i].At, true
+}
+
+func (r *Record) addPass(d render.Digest, at time.Time) {
+	r.Passed = keep(append([]Pass{{d, at}}, r.Passed...), keepPasses)
+}
+
+func (r *Record) forgetPass(d render.Digest) {
+	r.Passed = slices.DeleteFunc(r.Passed, func(p Pass) bool { return p.Digest == d })
 }
 
 func (r *Record) addHold(h Hold) {
 	r.Holds = slices.DeleteFunc(r.Holds, func(o Hold) bool { return o.Digest == h.Digest })
-	r.Holds = keep(append([]Hold{h}, r.Holds...), keepHolds)
+	r.Holds = append([]Hold{h}, r.Holds...)
+	left := map[bool]int{false: keepHolds, true: keepPulls}
+	r.Holds = slices.DeleteFunc(r.Holds, func(o Hold) bool {
+		left[o.Pull != 0]--
+		return left[o.Pull != 0] < 0
+	})
 }
 
 // release ends the hold on a digest.

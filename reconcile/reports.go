@@ -65,6 +65,9 @@ func (d *draft) headReport() Report {
 		// Held content came back with another commit.
 		r.fail(h.Stage, "held since "+h.Commit.Short()+": "+h.Reason)
 	}
+	if v := d.o.Verdict; gitsrc.SHA(v.Commit) == r.Commit && v.PullRequestHead != "" {
+		r.Mirror = gitsrc.SHA(v.PullRequestHead)
+	}
 	switch {
 	case d.suspended():
 		r.endOpen(pendingReport(suspendedSentence(d.o.Orders.Suspend)))
@@ -72,7 +75,7 @@ func (d *draft) headReport() Report {
 		gone := successReport("the service left the catalog: its canary is removed, its full objects are left")
 		r.Canary, r.Approval, r.Full = gone, gone, gone
 	case d.o.Head.Problem != ProblemNone:
-		r = d.unusableReport()
+		r = d.unusableReport(r.Mirror)
 	case !d.isNew():
 		d.runningReport(&r)
 	case d.usable():
@@ -81,10 +84,10 @@ func (d *draft) headReport() Report {
 	return r
 }
 
-func (d *draft) unusableReport() Report {
+func (d *draft) unusableReport(mirror gitsrc.SHA) Report {
 	first := errorReport(d.o.Head.Cause)
 	rest := errorReport("an earlier step failed: " + d.o.Head.Cause)
-	return Report{Commit: d.o.Head.Commit, Canary: first, Approval: rest, Full: rest}
+	return Report{Commit: d.o.Head.Commit, Canary: first, Approval: rest, Full: rest, Mirror: mirror}
 }
 
 // runningReport is for a head whose content is what is promoted: it went
@@ -123,7 +126,7 @@ func (d *draft) promotedFull(was StageReport) StageReport {
 }
 
 func (d *draft) promotedIsLate() bool {
-	return d.o.Now.Sub(d.record.Promoted.Since) >= d.fullTimeout()
+	return d.o.Now.Sub(d.record.Promoted.Since) >= d.record.fullTimeout()
 }
 
 // progressReport is for a head on its way.
@@ -136,7 +139,7 @@ func (d *draft) progressReport(r *Report) {
 	case !d.slotHolds(d.o.Head.Digest):
 		r.Canary = pendingReport("waits for the rollout before it")
 	case d.record.Canary.Healthy:
-		r.Canary = pendingReport("the canary is healthy and bakes for " + shortDuration(d.bake()))
+		r.Canary = pendingReport("the canary is healthy and bakes for " + shortDuration(d.record.bake()))
 	default:
 		r.Canary = pendingReport("the canary is rolling out")
 	}

@@ -15,20 +15,28 @@ import (
 // mostNamed is up to how many services of a commit get contexts of their own.
 const mostNamed = 20
 
+// branchStages are what the statuses of the branch's commits speak of; those of
+// a pull request's head leave out full, which is not its matter.
+var (
+	branchStages = []Stage{StageCanary, StageApproval, StageFull}
+	pullStages   = []Stage{StageCanary, StageApproval}
+)
+
 // reported are the reports on one commit, by service.
 type reported map[render.ServiceName]Report
 
 // Statuses are the commit statuses that the reports on one commit amount to:
 // one for each stage over all services, and one for each service and stage
-// when there are few enough to read. Links say where a person looks at a service.
-func Statuses(environment string, reports map[render.ServiceName]Report, links map[render.ServiceName]string) []approvals.Status {
+// when there are few enough to read. The service "" stands for all of them and
+// has no contexts of its own. Links say where a person looks at a service.
+func Statuses(environment string, reports map[render.ServiceName]Report, links map[render.ServiceName]string, stages []Stage) []approvals.Status {
 	prefix := "banksman/"
 	if environment != "" {
 		prefix += environment + "/"
 	}
 	names := slices.Sorted(maps.Keys(reports))
 	var statuses []approvals.Status
-	for _, stage := range []Stage{StageCanary, StageApproval, StageFull} {
+	for _, stage := range stages {
 		all := make([]StageReport, 0, len(names))
 		for _, name := range names {
 			s := reports[name].stage(stage)
@@ -36,7 +44,7 @@ func Statuses(environment string, reports map[render.ServiceName]Report, links m
 				s = pendingReport("not looked at yet")
 			}
 			all = append(all, s)
-			if len(names) <= mostNamed {
+			if name != "" && len(names) <= mostNamed {
 				statuses = append(statuses, approvals.NewStatus(
 					prefix+string(name)+"/"+string(stage), s.State, s.Description, links[name]))
 			}
@@ -60,6 +68,9 @@ func summary(names []render.ServiceName, all []StageReport) (approvals.StatusSta
 		}
 	}
 	if len(all) == 1 {
+		return all[0].State, all[0].Description
+	}
+	if !slices.ContainsFunc(all, func(s StageReport) bool { return s != all[0] }) && all[0].State != approvals.Success {
 		return all[0].State, all[0].Description
 	}
 	state := all[worst].State
@@ -103,22 +114,12 @@ func (r Report) stage(s Stage) StageReport {
 
 // postAll writes the statuses that differ from what stands on the commits.
 func (l *Loop) postAll(ctx context.Context) error {
-	commits := map[gitsrc.SHA]reported{}
-	for _, name := range l.Services() {
-		record, _, ok := l.Load(name)
-		if !ok {
-			continue
-		}
-		for _, r := range append(l.leaving[name], record.Reports...) {
-			if commits[r.Commit] == nil {
-				commits[r.Commit] = reported{}
-			}
-			commits[r.Commit][name] = r
-		}
-	}
+	commits, mirrors := l.branchReports()
 	var errs []error
 	for _, c := range slices.Sorted(maps.Keys(commits)) {
-		errs = append(errs, l.postOne(ctx, c, commits[c]))
+		statuses := Statuses(l.Environment, commits[c], l.dashboards(c, c, commits[c]), branchStages)
+		_, err := l.postOne(ctx, l.said, c, statuses)
+		errs = append(errs, err)
 	}
 	for c := range l.said {
 		if commits[c] == nil {
@@ -129,8 +130,44 @@ func (l *Loop) postAll(ctx context.Context) error {
 	if err == nil {
 		clear(l.leaving)
 	}
-	return err
+	// One commit that takes no status must not keep the others from theirs.
+	return errors.Join(err, l.postPulls(ctx, mirrors))
 }
+
+// branchReports are the reports on the branch's commits, and the heads of the
+// pull requests that say the same because they became these commits.
+func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[gitsrc.SHA]saying) {
+	commits, mirrors = map[gitsrc.SHA]reported{}, map[gitsrc.SHA]saying{}
+	for _, name := range l.Services() {
+		record, _, ok := l.Load(name)
+		if !ok {
+			continue
+		}
+		for _, r := range append(l.leaving[name], record.Reports...) {
+			if commits[r.Commit] == nil {
+				commits[r.Commit] = reported{}
+			}
+			commits[r.Commit][name] = r
+			head := r.Mirror
+			if head == "" {
+				head = l.proposals.landed[r.Commit]
+			}
+			// What ended long ago was said: after a restart it is not read again.
+			if head != "" && (!r.ended() || record.standsAt(r.Commit) || l.proposals.said[head] != nil) {
+				mirrors[head] = saying{reports: commits[r.Commit], revision: r.Commit, catalogAt: r.Commit}
+			}
+		}
+	}
+	for head := range mirrors {
+		if commits[head] != nil {
+			delete(mirrors, head) // the branch took the head itself
+		}
+	}
+	return commits, mirrors
+}
+
+// standsAt says whether a commit is the newest that was promoted.
+func (r Record) standsAt(c gitsrc.SHA) bool { return r.Promoted != nil && r.Promoted.Commit == c }
 
 // letGo keeps the reports that leave a record until they were said.
 func (l *Loop) letGo(before, after Record) {
@@ -141,44 +178,46 @@ func (l *Loop) letGo(before, after Record) {
 	}
 }
 
-// dashboards are the links that the commit's own catalog gives.
-func (l *Loop) dashboards(c gitsrc.SHA, reports reported) map[render.ServiceName]string {
+// dashboards are the links to one revision that the catalog of a commit gives.
+func (l *Loop) dashboards(catalogAt, revision gitsrc.SHA, reports reported) map[render.ServiceName]string {
 	links := map[render.ServiceName]string{}
-	in := l.content.catalog(l, c)
+	in := l.content.catalog(l, catalogAt)
 	if in.catalog == nil {
 		return links
 	}
 	for name := range reports {
 		if e, ok := in.catalog.Entries[name]; ok {
-			links[name] = e.DashboardURL(string(c))
+			links[name] = e.DashboardURL(string(revision))
 		}
 	}
 	return links
 }
 
 // postOne asks once what stands on a commit, so that a restart says nothing
-// twice. What it reads is never an input to a decision.
-func (l *Loop) postOne(ctx context.Context, c gitsrc.SHA, reports reported) error {
-	said := l.said[c]
+// twice. What it reads is never an input to a decision. It says how many
+// requests it made.
+func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approvals.Status, c gitsrc.SHA, statuses []approvals.Status) (sent int, err error) {
+	said := all[c]
 	if said == nil {
 		there, err := l.Posted(ctx, c)
 		if err != nil {
-			return err
+			return 1, err
 		}
-		said = map[string]approvals.Status{}
+		said, sent = map[string]approvals.Status{}, 1
 		for _, s := range there {
 			said[s.Context] = s
 		}
-		l.said[c] = said
+		all[c] = said
 	}
-	for _, s := range Statuses(l.Environment, reports, l.dashboards(c, reports)) {
+	for _, s := range statuses {
 		if said[s.Context] == s {
 			continue
 		}
+		sent++
 		if err := l.Post(ctx, c, s); err != nil {
-			return err
+			return sent, err
 		}
 		said[s.Context] = s
 	}
-	return nil
+	return sent, nil
 }

@@ -23,7 +23,7 @@ func TestAContextIsPendingAsLongAsOneServiceIsAndTheWorstAfterThat(t *testing.T)
 		"an error is worse than a success": {reported{"a": {Full: unreadable}, "b": {Full: ok}}, "error: 1 of 2 services; a: superseded by 1a2b3c4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, s := range Statuses("", c.reports, nil) {
+			for _, s := range Statuses("", c.reports, nil, branchStages) {
 				if s.Context == "banksman/full" {
 					if got := string(s.State) + ": " + s.Description; got != c.want {
 						t.Errorf("%q, want %q", got, c.want)
@@ -42,11 +42,11 @@ func TestServicesGetContextsOfTheirOwnUpToTwenty(t *testing.T) {
 		for i := range n {
 			reports[render.ServiceName(fmt.Sprintf("s%02d", i))] = Report{Canary: successReport(""), Approval: successReport(""), Full: successReport("")}
 		}
-		if got := len(Statuses("staging", reports, nil)); got != want {
+		if got := len(Statuses("staging", reports, nil, branchStages)); got != want {
 			t.Errorf("%d services: %d contexts, want %d", n, got, want)
 		}
 	}
-	for _, s := range Statuses("staging", reported{"web": {}}, map[render.ServiceName]string{"web": "https://look.example/web"}) {
+	for _, s := range Statuses("staging", reported{"web": {}}, map[render.ServiceName]string{"web": "https://look.example/web"}, branchStages) {
 		if s.TargetURL != "https://look.example/web" {
 			t.Errorf("%s leads to %q", s.Context, s.TargetURL)
 		}

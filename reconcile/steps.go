@@ -9,17 +9,17 @@ import (
 
 // canarySteps are the governing entry's: a canary that the governing entry
 // does not know yet gets one apply.
-func (d *draft) canarySteps() []render.Step {
-	if d.record.Governing == nil || len(d.record.Governing.Pipeline.Canary) == 0 {
+func (r Record) canarySteps() []render.Step {
+	if r.Governing == nil || len(r.Governing.Pipeline.Canary) == 0 {
 		return []render.Step{{Kind: render.StepApply, Timeout: render.DefaultApplyTimeout}}
 	}
-	return d.record.Governing.Pipeline.Canary
+	return r.Governing.Pipeline.Canary
 }
 
 // bake is how long the canary must stay healthy.
-func (d *draft) bake() time.Duration {
+func (r Record) bake() time.Duration {
 	var sum time.Duration
-	for _, s := range d.canarySteps() {
+	for _, s := range r.canarySteps() {
 		if s.Kind == render.StepBake {
 			sum += s.Bake
 		}
@@ -27,13 +27,13 @@ func (d *draft) bake() time.Duration {
 	return sum
 }
 
-func (d *draft) canaryTimeout() time.Duration { return applyTimeout(d.canarySteps()) }
+func (r Record) canaryTimeout() time.Duration { return applyTimeout(r.canarySteps()) }
 
-func (d *draft) fullTimeout() time.Duration {
-	if d.record.Governing == nil {
+func (r Record) fullTimeout() time.Duration {
+	if r.Governing == nil {
 		return render.DefaultApplyTimeout
 	}
-	return applyTimeout(d.record.Governing.Pipeline.Full)
+	return applyTimeout(r.Governing.Pipeline.Full)
 }
 
 func applyTimeout(steps []render.Step) time.Duration {

@@ -28,6 +28,7 @@ func canaryRules() []rule {
 		{"suspended", suspended},
 		{"beside what is rolling", canaryOfRolling},
 		{"head has open canary steps", canaryOfOpenHead},
+		{"proposed by a pull request", canaryOfProposed},
 		{"head waits for its approval", canaryOfHead},
 		{"gone from the catalog", removeCanary},
 		{"keep what is promoted", keepPromotedCanary},
@@ -149,11 +150,30 @@ func canaryOfRolling(d *draft) (Target, bool) {
 	return Target{}, false
 }
 
+// canaryOfOpenHead is also for a head that only needs its canary healthy to go
+// on to full: it and a pull request would take the slot from each other else.
 func canaryOfOpenHead(d *draft) (Target, bool) {
-	if d.usable() && d.isNew() && d.o.Head.HasCanary && !d.canaryPassed() {
+	if d.usable() && d.isNew() && d.o.Head.HasCanary && (!d.canaryPassed() || d.headMayGo()) {
 		return Target{Aim: Run, Ref: d.headRef()}, true
 	}
 	return Target{}, false
+}
+
+// canaryOfProposed runs the canary of an open pull request. While it is not
+// known which one, the canary that a pull request has is left as it is.
+func canaryOfProposed(d *draft) (Target, bool) {
+	p := d.o.Proposed
+	if d.o.Head.Problem != ProblemNone {
+		return Target{}, false
+	}
+	if p == nil {
+		unread := d.o.ProposedUnread != "" && d.record.Canary != nil && d.record.Canary.Pull != 0
+		return Target{Aim: LeaveAlone}, unread
+	}
+	if _, held := d.record.hold(p.Digest); held {
+		return Target{}, false
+	}
+	return Target{Aim: Run, Ref: *p}, true
 }
 
 // canaryOfHead leaves the canary of what is promoted alone while a head without

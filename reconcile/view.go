@@ -12,7 +12,7 @@ import (
 // view says to a person where the service stands, why, on whom it waits and
 // what goes on from here.
 func (d *draft) view() View {
-	v := View{Head: d.o.Head.Ref, Full: d.o.Full, Canary: d.o.Canary}
+	v := View{Head: d.o.Head.Ref, Full: d.o.Full, Canary: d.o.Canary, Pulls: d.viewPulls()}
 	v.Head.Since = time.Time{}
 	switch {
 	case d.suspended():
@@ -66,6 +66,7 @@ func (d *draft) viewPromoted(v *View) {
 		if p.Commit != d.o.Head.Commit {
 			v.Reason += ", which " + d.o.Head.Commit.Short() + " restores"
 		}
+		d.viewReview(v)
 	case d.rolledBack():
 		v.Step = StepRollback
 		v.Reason = "rolling back to " + p.Commit.Short() + progress(d.o.Full)
@@ -73,6 +74,24 @@ func (d *draft) viewPromoted(v *View) {
 	default:
 		v.Reason = "full should run " + p.Commit.Short() + " and is not healthy" + progress(d.o.Full)
 		v.Stalled = d.promotedIsLate()
+	}
+}
+
+// viewReview says who may look at the canary of a pull request now.
+func (d *draft) viewReview(v *View) {
+	p := d.o.Proposed
+	if p == nil || !d.slotHolds(p.Digest) {
+		return
+	}
+	if _, passed := d.record.passed(p.Digest); !passed {
+		return
+	}
+	switch verdict := d.o.ProposedVerdict; verdict.State {
+	case approvals.Waiting:
+		v.Waits, v.Next = verdict.Waits, "review "+verdict.PullRequestURL
+	case approvals.Approved:
+		v.Next = "merge " + verdict.PullRequestURL
+	case approvals.Unknown, approvals.Blocked:
 	}
 }
 
@@ -99,11 +118,11 @@ func (d *draft) viewProgress(v *View) {
 	switch {
 	case d.o.Head.HasCanary && !d.canaryPassed() && d.slotHolds(d.o.Head.Digest) && d.record.Canary.Healthy:
 		v.Step = StepBake
-		v.Reason = fmt.Sprintf("the canary of %s is healthy and bakes for %s", head, shortDuration(d.bake()))
+		v.Reason = fmt.Sprintf("the canary of %s is healthy and bakes for %s", head, shortDuration(d.record.bake()))
 	case !d.canaryPassed():
 		v.Step = StepCanary
 		v.Reason = "the canary of " + head + " is rolling out" + progress(d.o.Canary)
-	case !d.canaryHealthyNow():
+	case !d.canaryHealthyNow() && !d.slotLent():
 		v.Step, v.Reason = StepCanary, "the canary of "+head+" passed and is not healthy now"+progress(d.o.Canary)
 	case approved(d.o.Verdict):
 		v.Step, v.Reason = StepApproval, "the approval of "+head+" is checked once more"
@@ -117,6 +136,11 @@ func (d *draft) viewProgress(v *View) {
 		}
 		v.Next = d.nextForApproval()
 	}
+}
+
+// slotLent: a pull request has the canary while the head waits for its approval.
+func (d *draft) slotLent() bool {
+	return d.record.Canary != nil && d.record.Canary.Pull != 0 && !d.slotHolds(d.o.Head.Digest) && !approved(d.o.Verdict)
 }
 
 func (d *draft) nextForApproval() string {

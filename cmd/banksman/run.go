@@ -28,6 +28,10 @@ started: the flag is printed with the branch's present head, exit code 2.
 
 The GitHub token needs Contents: read, Pull requests: read, Commit statuses:
 read and write; for policies with teams also the organization's Members: read.
+--canary-from pull-requests runs the canary of an open pull request before it is
+merged, so that it is reviewed live. Only its canary's own objects are applied,
+and full never sees them before the merge and the approval.
+
 The cluster account needs to write what the manifests name, and Deliveries
 (their definition, see banksman crd, is installed at the start).
 
@@ -44,6 +48,10 @@ const runExample = `  # The first start says what to decide
   # Staging and production on one repository, two approvals for production
   banksman run --repo https://github.com/dora/manifests --trust none \
       --context production --environment production --approvals-minimum 'any: 2'
+
+  # Review pull requests on running canaries, those of one bot, too
+  banksman run --repo https://github.com/dora/manifests --trust none \
+      --canary-from pull-requests --authors 'renovate[bot]'
 
   # A GitHub Enterprise Server, one pass
   banksman run --repo https://github.example.com/dora/manifests --trust none --once`
@@ -135,6 +143,17 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		Facts: func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error) {
 			return reviews.Facts(ctx, commit, pl.branch, following, teams, fresh)
 		},
+		// What is proposed.
+		Pulls: func(ctx context.Context) ([]approvals.Proposal, error) {
+			return reviews.OpenPulls(ctx, pl.branch, false)
+		},
+		Pull: func(ctx context.Context, number int) (approvals.Proposal, error) {
+			return reviews.OpenPull(ctx, number, true)
+		},
+		PullFacts: func(ctx context.Context, number int, teams []string) (approvals.Facts, error) {
+			return reviews.PullFacts(ctx, number, teams, false)
+		},
+		Groups: func(ctx context.Context) ([]approvals.MergeGroup, error) { return reviews.MergeGroups(ctx, pl.branch) },
 		// Effects.
 		Save:   store.Save,
 		Apply:  objects.Apply,
@@ -148,6 +167,7 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		Settings: reconcile.Settings{
 			Branch: pl.branch, CatalogPath: pl.catalog, Environment: pl.environment, Namespace: namespace,
 			Trust: pl.trusted, Floor: pl.floor, Interval: pl.interval,
+			CanaryFrom: approvals.CanaryFrom(pl.canaryFrom), Authors: pl.authors, SlotTime: pl.slotTime,
 		},
 	}
 	logger.Info("banksman starts", "version", thisBuild().Version, "repository", pl.forge.URL, "branch", pl.branch,

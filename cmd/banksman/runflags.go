@@ -30,7 +30,10 @@ type runFlags struct {
 	dataDir     string
 	minimum     string
 	logFormat   string
+	canaryFrom  string
+	authors     []string
 	interval    time.Duration
+	slotTime    time.Duration
 	once        bool
 	adopt       bool
 	verbose     bool
@@ -58,6 +61,9 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.dataDir, "data-dir", "", "`folder` for the copy of the repository (default one of its own in the user's cache)")
 	flags.BoolVar(&f.adopt, "adopt", false, "take over objects that Flux, Argo CD or Helm claim")
 	flags.StringVar(&f.minimum, "approvals-minimum", "any: 1", "the `policy` that a full release must meet at least, whatever the catalog says")
+	flags.StringVar(&f.canaryFrom, "canary-from", string(approvals.CanaryFromBranch), "`where` canaries come from: branch (merged commits), label (open pull requests with the label "+approvals.CanaryLabel+", too) or pull-requests (every open one, too)")
+	flags.StringSliceVar(&f.authors, "authors", nil, "`logins` whose pull requests may have a canary though they may not write: renovate[bot]")
+	flags.DurationVar(&f.slotTime, "slot-time", 30*time.Minute, "how long the healthy canary of a pull request stays while another one waits")
 	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the log on standard error: text or json")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log details too")
 }
@@ -84,6 +90,12 @@ func (f *runFlags) plan(flags *pflag.FlagSet, getenv func(string) string) (plan,
 	}
 	if f.interval < shortestInterval {
 		return p, misused("", "--interval %s: want at least %s", f.interval, shortestInterval)
+	}
+	if err := oneOf(flags, "canary-from", string(approvals.CanaryFromBranch), string(approvals.CanaryFromLabel), string(approvals.CanaryFromPullRequests)); err != nil {
+		return p, err
+	}
+	if f.slotTime < 0 {
+		return p, misused("", "--slot-time %s: want a time that is not negative", f.slotTime)
 	}
 	if f.environment != "" && !environmentForm.MatchString(f.environment) {
 		return p, misused("use at most 40 lower-case letters, digits and dashes", "--environment %q cannot stand in the name of a status", f.environment)

@@ -51,28 +51,36 @@ func maybe[A, B any](p *A, convert func(A) B) *B {
 }
 
 func toRef(r reconcile.Ref) v1alpha1.Ref {
-	return v1alpha1.Ref{Commit: string(r.Commit), Digest: string(r.Digest), Since: toTime(r.Since)}
+	return v1alpha1.Ref{Commit: string(r.Commit), Digest: string(r.Digest), Since: toTime(r.Since), Pull: r.Pull}
 }
 
 func fromRef(r v1alpha1.Ref) reconcile.Ref {
-	return reconcile.Ref{Commit: gitsrc.SHA(r.Commit), Digest: render.Digest(r.Digest), Since: fromTime(r.Since)}
+	return reconcile.Ref{Commit: gitsrc.SHA(r.Commit), Digest: render.Digest(r.Digest), Since: fromTime(r.Since), Pull: r.Pull}
 }
 
 func toSlot(s reconcile.Slot) v1alpha1.Slot {
-	return v1alpha1.Slot{Ref: toRef(s.Ref), Healthy: s.Healthy, HealthSince: toTime(s.HealthSince), Passed: toTime(s.Passed)}
+	return v1alpha1.Slot{Ref: toRef(s.Ref), Healthy: s.Healthy, HealthSince: toTime(s.HealthSince)}
 }
 
 func fromSlot(s v1alpha1.Slot) reconcile.Slot {
-	return reconcile.Slot{Ref: fromRef(s.Ref), Healthy: s.Healthy, HealthSince: fromTime(s.HealthSince), Passed: fromTime(s.Passed)}
+	return reconcile.Slot{Ref: fromRef(s.Ref), Healthy: s.Healthy, HealthSince: fromTime(s.HealthSince)}
+}
+
+func toPass(p reconcile.Pass) v1alpha1.Pass {
+	return v1alpha1.Pass{Digest: string(p.Digest), At: toTime(p.At)}
+}
+
+func fromPass(p v1alpha1.Pass) reconcile.Pass {
+	return reconcile.Pass{Digest: render.Digest(p.Digest), At: fromTime(p.At)}
 }
 
 func toHold(h reconcile.Hold) v1alpha1.Hold {
-	return v1alpha1.Hold{Commit: string(h.Commit), Digest: string(h.Digest), Stage: string(h.Stage), Reason: h.Reason, Since: toTime(h.Since)}
+	return v1alpha1.Hold{Commit: string(h.Commit), Pull: h.Pull, Digest: string(h.Digest), Stage: string(h.Stage), Reason: h.Reason, Since: toTime(h.Since)}
 }
 
 func fromHold(h v1alpha1.Hold) reconcile.Hold {
 	return reconcile.Hold{
-		Commit: gitsrc.SHA(h.Commit), Digest: render.Digest(h.Digest),
+		Commit: gitsrc.SHA(h.Commit), Pull: h.Pull, Digest: render.Digest(h.Digest),
 		Stage: reconcile.Stage(h.Stage), Reason: h.Reason, Since: fromTime(h.Since),
 	}
 }
@@ -110,12 +118,14 @@ func same(s string) string { return s }
 func toReport(r reconcile.Report) v1alpha1.Report {
 	return v1alpha1.Report{
 		Commit: string(r.Commit), Canary: toStage(r.Canary), Approval: toStage(r.Approval), Full: toStage(r.Full),
+		Mirror: string(r.Mirror),
 	}
 }
 
 func fromReport(r v1alpha1.Report) reconcile.Report {
 	return reconcile.Report{
 		Commit: gitsrc.SHA(r.Commit), Canary: fromStage(r.Canary), Approval: fromStage(r.Approval), Full: fromStage(r.Full),
+		Mirror: gitsrc.SHA(r.Mirror),
 	}
 }
 

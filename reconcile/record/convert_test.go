@@ -29,6 +29,7 @@ func generated[T any]() *rapid.Generator[T] {
 		}),
 		reflect.TypeFor[approvals.Policy](): rapid.Custom(func(t *rapid.T) any { return policy(t, 1) }),
 		reflect.TypeFor[string]():           rapid.String().AsAny(),
+		reflect.TypeFor[int]():              rapid.IntRange(0, 1<<31-1).AsAny(), // JSON keeps no larger ones for sure
 	}})
 }
 

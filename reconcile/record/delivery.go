@@ -22,6 +22,8 @@ func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 		Promoted:  maybe(s.Promoted, fromRef),
 		Rolling:   maybe(s.Rolling, fromRef),
 		Canary:    maybe(s.CanarySlot, fromSlot),
+		Proposed:  maybe(s.Proposed, fromRef),
+		Passed:    each(s.Passed, fromPass),
 		Recent:    each(s.Recent, fromRef),
 		Holds:     each(s.Holds, fromHold),
 		Governing: maybe(s.Governing, fromRules),
@@ -56,6 +58,8 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 			Promoted:   maybe(r.Promoted, toRef),
 			Rolling:    maybe(r.Rolling, toRef),
 			CanarySlot: maybe(r.Canary, toSlot),
+			Proposed:   maybe(r.Proposed, toRef),
+			Passed:     each(r.Passed, toPass),
 			Recent:     each(r.Recent, toRef),
 			Holds:      each(r.Holds, toHold),
 			Governing:  maybe(r.Governing, toRules),
@@ -73,7 +77,8 @@ func shown(r reconcile.Record, v reconcile.View) v1alpha1.Shown {
 	s := v1alpha1.Shown{
 		Step: string(v.Step), Reason: v.Reason,
 		Waits: each(v.Waits, same), WaitsOn: strings.Join(v.Waits, ", "), Next: v.Next,
-		Full: live(v.Full, r.Rolling, r.Promoted),
+		Pulls: each(v.Pulls, same),
+		Full:  live(v.Full, r.Rolling, r.Promoted),
 	}
 	if v.Head.Commit != "" || v.Head.Digest != "" {
 		head := toRef(v.Head)
@@ -97,7 +102,7 @@ func live(l reconcile.Live, of ...*reconcile.Ref) *v1alpha1.Live {
 	}
 	for _, r := range of {
 		if r != nil && r.Digest == l.Digest {
-			out.Commit, out.Short, out.Since = string(r.Commit), r.Commit.Short(), toTime(r.Since)
+			out.Commit, out.Short, out.Since, out.Pull = string(r.Commit), r.Commit.Short(), toTime(r.Since), r.Pull
 			break
 		}
 	}

@@ -16,6 +16,13 @@ type Record struct {
 	// Whose content the canary runs, and how far its steps have come.
 	// +optional
 	CanarySlot *Slot `json:"canarySlot,omitempty"`
+	// The open pull request whose turn it is to have the canary.
+	// +optional
+	Proposed *Ref `json:"proposed,omitempty"`
+	// The contents whose canary steps passed, newest first.
+	// +listType=atomic
+	// +optional
+	Passed []Pass `json:"passed,omitempty"`
 	// The releases that may be rolled back to without a review, newest first.
 	// +listType=atomic
 	// +optional
@@ -52,15 +59,22 @@ type Slot struct {
 	// When healthy changed last.
 	// +optional
 	HealthSince *metav1.Time `json:"healthSince,omitempty"`
-	// When the canary steps passed.
+}
+
+// Pass says that the canary steps of a content have passed.
+type Pass struct {
+	Digest string `json:"digest"`
 	// +optional
-	Passed *metav1.Time `json:"passed,omitempty"`
+	At *metav1.Time `json:"at,omitempty"`
 }
 
 // Hold keeps one release from being tried again.
 type Hold struct {
 	// +optional
 	Commit string `json:"commit,omitempty"`
+	// The open pull request whose canary failed; none for the branch's.
+	// +optional
+	Pull int `json:"pull,omitempty"`
 	// +optional
 	Digest string `json:"digest,omitempty"`
 	// The stage that failed.
@@ -152,6 +166,9 @@ type Report struct {
 	Approval *StageReport `json:"approval,omitempty"`
 	// +optional
 	Full *StageReport `json:"full,omitempty"`
+	// The head of the pull request that became the commit: it says the same.
+	// +optional
+	Mirror string `json:"mirror,omitempty"`
 }
 
 // StageReport is what one commit status says.

@@ -46,6 +46,10 @@ type Shown struct {
 	// The command or act that goes on from here.
 	// +optional
 	Next string `json:"next,omitempty"`
+	// The open pull requests that change the service, and where each stands.
+	// +listType=atomic
+	// +optional
+	Pulls []string `json:"pulls,omitempty"`
 	// The release at the branch's head.
 	// +optional
 	Head *Ref `json:"head,omitempty"`
@@ -83,6 +87,9 @@ type Live struct {
 	// How many Pods are ready.
 	// +optional
 	Pods string `json:"pods,omitempty"`
+	// The open pull request whose content it is; none for the branch's.
+	// +optional
+	Pull int `json:"pull,omitempty"`
 }
 
 // Ref names a release.
@@ -96,4 +103,7 @@ type Ref struct {
 	// When it got the place that it has here.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
+	// The open pull request whose content it is; none for the branch's.
+	// +optional
+	Pull int `json:"pull,omitempty"`
 }

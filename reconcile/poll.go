@@ -1,0 +1,84 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+
+	"banksman.dev/gitsrc"
+	"banksman.dev/render"
+)
+
+// fetched is what a fetch of the branch came to.
+type fetched struct {
+	head gitsrc.SHA
+	err  error
+}
+
+func (l *Loop) fetch(ctx context.Context) fetched {
+	head, err := l.Source.Fetch(ctx)
+	if ctx.Err() != nil {
+		err = nil // the process is ending; that is not the server's fault
+	}
+	return fetched{head, err}
+}
+
+// poll takes the outcome of a fetch and names the services to look at: all of
+// them at a new head, else the ones that wait for something outside the
+// cluster. Nothing is looked at before the first fetch has ended: the head of
+// an earlier process may have been taken back since.
+func (l *Loop) poll(f fetched) []render.ServiceName {
+	l.polls++
+	l.noteFetch(f.err)
+	moved := false
+	if f.err == nil && f.head != "" {
+		// A last look may have fetched a newer head since this fetch began.
+		if head, err := l.Source.Head(); err == nil {
+			moved = l.moveTo(head)
+		}
+	}
+	switch {
+	case l.head == "":
+		return nil
+	case moved || l.polls == 1:
+		return l.known()
+	}
+	return l.waiting()
+}
+
+// noteFetch remembers whether fetching works, and says so when that changes.
+func (l *Loop) noteFetch(err error) {
+	was := l.fetchErr
+	l.fetchErr = err
+	switch {
+	case err == nil && was != nil:
+		l.Log.Info("fetching works again", "branch", l.Branch)
+	case err != nil && (was == nil || was.Error() != err.Error()):
+		l.Log.Error("cannot fetch; what runs is kept", "branch", l.Branch, "error", err)
+	}
+}
+
+// moveTo makes another commit the head.
+func (l *Loop) moveTo(head gitsrc.SHA) bool {
+	if head == l.head {
+		return false
+	}
+	l.Log.Info("new head", "branch", l.Branch, "commit", head, "before", l.head)
+	l.head = head
+	if in := l.content.catalog(l, head); in.err != nil {
+		l.Log.Error("the catalog cannot be read; what runs is kept", "commit", head, "error", in.err)
+	}
+	return true
+}
+
+// refetch is part of the last look before the first full write: the branch
+// must answer, and what it says now is what counts.
+func (l *Loop) refetch(ctx context.Context) error {
+	f := l.fetch(ctx)
+	if f.err != nil {
+		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
+	}
+	if f.head != "" && l.moveTo(f.head) {
+		l.moved = true
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
+)
+
+// Bounds of what is sent about pull requests. GitHub takes about 500 statuses an
+// hour. What the branch has to say goes first, and always finds room.
+const (
+	mostSent       = 60 // between two looks
+	mostSentHourly = 300
+)
+
+// A saying is what the statuses of one commit are to say.
+type saying struct {
+	reports reported
+	// The links lead to a revision, as the catalog of a commit of the branch says.
+	revision, catalogAt gitsrc.SHA
+	isSilent            bool // nothing new, until more is known
+}
+
+// postPulls brings the statuses of the open pull requests and of the merge
+// queue up to date. mirrors are heads that speak for a branch commit.
+func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) error {
+	p := &l.proposals
+	if l.Pulls == nil || !p.read || !p.unsaid && l.unsaid == nil {
+		return nil
+	}
+	// A list of before the branch moved may show what it moved to as open.
+	upToDate := p.listedAt == l.head
+	says := maps.Clone(mirrors)
+	if upToDate {
+		for head, s := range l.openReports() {
+			// One that was merged before and is open anew speaks for itself.
+			if mirrored, ok := mirrors[head]; !ok || mirrored.reports.ended() {
+				says[head] = s
+			}
+		}
+	}
+	if err := l.sendPulls(ctx, says); err != nil {
+		return err
+	}
+	p.unsaid = false
+	if !upToDate {
+		return nil
+	}
+	maps.DeleteFunc(p.closed, func(head gitsrc.SHA, _ string) bool { _, open := says[head]; return open })
+	if err := l.endClosed(ctx); err != nil {
+		return err
+	}
+	left := map[gitsrc.SHA]bool{}
+	for _, of := range p.left {
+		left[of.head] = true
+	}
+	maps.DeleteFunc(p.said, func(c gitsrc.SHA, _ map[string]approvals.Status) bool {
+		_, still := says[c]
+		return !still && !left[c]
+	})
+	return nil
+}
+
+// ended: nothing of it is pending any more.
+func (r reported) ended() bool {
+	for _, one := range r {
+		if !one.ended() {
+			return false
+		}
+	}
+	return true
+}
+
+// sendPulls sends what differs, as much as GitHub takes now.
+func (l *Loop) sendPulls(ctx context.Context, says map[gitsrc.SHA]saying) error {
+	p := &l.proposals
+	if l.Now().Sub(p.hour) >= time.Hour {
+		p.hour, p.sentHourly = l.Now(), 0
+	}
+	for _, c := range slices.SortedFunc(maps.Keys(says), l.firstToSay()) {
+		if p.sent >= mostSent || p.sentHourly >= mostSentHourly {
+			return nil // the others come at later looks
+		}
+		s := says[c]
+		if s.isSilent {
+			continue
+		}
+		links := l.dashboards(s.catalogAt, s.revision, s.reports)
+		n, err := l.postOne(ctx, p.said, c, Statuses(l.Environment, s.reports, links, pullStages))
+		p.sent, p.sentHourly = p.sent+n, p.sentHourly+n
+		if err != nil {
+			return err // the forge takes no more now, or is down
+		}
+	}
+	return nil
+}
+
+// firstToSay puts those first whose canary people wait for, then what is not a
+// pull request's own head, then who was changed last.
+func (l *Loop) firstToSay() func(a, b gitsrc.SHA) int {
+	p := &l.proposals
+	of, given := map[gitsrc.SHA]*openPull{}, map[int]bool{}
+	for _, o := range p.open {
+		of[o.head()] = o
+	}
+	for _, number := range p.given {
+		given[number] = true
+	}
+	rank := func(o *openPull) int {
+		switch {
+		case o == nil:
+			return 1
+		case given[o.Number]:
+			return 0
+		}
+		return 2
+	}
+	return func(a, b gitsrc.SHA) int {
+		x, y := of[a], of[b]
+		if d := rank(x) - rank(y); d != 0 {
+			return d
+		}
+		if x != nil && y != nil && !x.UpdatedAt.Equal(y.UpdatedAt) {
+			return y.UpdatedAt.Compare(x.UpdatedAt)
+		}
+		return strings.Compare(string(a), string(b))
+	}
+}
+
+// endClosed ends what was said to be pending on heads that will never be merged.
+func (l *Loop) endClosed(ctx context.Context) error {
+	p := &l.proposals
+	for _, head := range slices.Sorted(maps.Keys(p.closed)) {
+		if _, err := l.postOne(ctx, p.said, head, nil); err != nil { // what stands there, if that is not known
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(p.said[head])) {
+			s := p.said[head][name]
+			if s.State != approvals.Pending {
+				continue
+			}
+			s = approvals.NewStatus(s.Context, approvals.Error, p.closed[head], s.TargetURL)
+			if err := l.Post(ctx, head, s); err != nil {
+				return err
+			}
+			p.said[head][name] = s
+		}
+		delete(p.closed, head)
+	}
+	return nil
+}
