@@ -25,13 +25,32 @@ cluster-build: # Build the local cluster's programs, once for each version
 	@go -C fixtures/cluster build -o $(BIN)/cluster .
 	@$(BIN)/cluster build
 
+# With KUBECONFIG=<file> CONTEXT=<name> behind make demo it plays on that cluster, after it has asked; IMAGE_OLD, IMAGE_NEW and
+# REPLICAS go with these. Only what stands on make's command line counts: an exported KUBECONFIG is not meant for the demo.
+said       = $(if $(filter command,$(origin $(1))),--$(2)='$(subst ','\'',$($(1)))')
+DEMO_ON    = $(strip $(call said,KUBECONFIG,kubeconfig) $(call said,CONTEXT,context) $(call said,IMAGE_OLD,image-old) \
+	$(call said,IMAGE_NEW,image-new) $(if $(REPLICAS),$(call said,REPLICAS,replicas)))
+
 .PHONY: demo
-demo: build cluster-build ## Watch the whole story on a local cluster (DEMO=auto plays it through)
+demo: build $(if $(DEMO_ON),,cluster-build) ## Watch the whole story on a local cluster, or on yours: KUBECONFIG= CONTEXT= (DEMO=auto plays it through)
 	@go build -o $(BIN)/demo ./fixtures/demo/cmd/demo
-	@$(BIN)/demo --cluster $(BIN)/cluster --banksman $(BIN)/banksman
+	@$(BIN)/demo --cluster $(BIN)/cluster --banksman $(BIN)/banksman $(DEMO_ON)
+
+.PHONY: browser
+browser: ## Install the Chromium that the browser tests need (root on Debian, or CI with sudo)
+	@found() { command -v chromium && command -v chromedriver; } >/dev/null; \
+	get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$$@" >/dev/null; }; \
+	add() { get install --yes --no-install-recommends chromium chromium-driver; }; \
+	found && exit; \
+	root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	if command -v apt-get >/dev/null && { [ -z "$$root" ] || [ -n "$$CI" ]; } && $$root true 2>/dev/null; then \
+		echo "browser: installing Debian's packages chromium and chromium-driver"; \
+		add 2>/dev/null || { get update && add; }; \
+	fi; \
+	found || echo "browser: install chromium and chromedriver (on Debian: apt-get install chromium chromium-driver); without them the browser tests cannot run"
 
 .PHONY: test
-test: build cluster-build ## Test everything, on a real control plane
+test: build cluster-build browser ## Test everything, on a real control plane
 	@$(BIN)/cluster down --dir $(BIN)/test-cluster >/dev/null 2>&1 || true
 	@$(BIN)/cluster up --detach --dir $(BIN)/test-cluster --kubeconfig $(BIN)/test-cluster.yaml
 	@echo "The slowest package plays the story on a control plane of its own and takes some minutes."
