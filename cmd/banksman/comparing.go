@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/gonvenience/bunt"
 	"github.com/gonvenience/ytbx"
 	"github.com/homeport/dyff/pkg/dyff"
@@ -24,7 +25,7 @@ func (p *program) printComparison(c comparison, unified bool) error {
 	if unified {
 		err = writeUnified(&out, p.screen().paint, c, before, after)
 	} else {
-		err = writeByMeaning(&out, p.screen().paint, c, before, after)
+		err = writeByMeaning(&out, p.screen(), c, before, after)
 	}
 	if err != nil {
 		return fmt.Errorf("compare the objects of %s: %w", c.service, err)
@@ -40,9 +41,9 @@ func (p *program) printComparison(c comparison, unified bool) error {
 
 // writeByMeaning compares values, not lines: the order of keys says nothing, and
 // list elements with a name are found by it.
-func writeByMeaning(w *bytes.Buffer, colours paint, c comparison, before, after []render.Object) error {
+func writeByMeaning(w *bytes.Buffer, s screen, c comparison, before, after []render.Object) error {
 	// The library keeps its colours for the whole process.
-	if colours {
+	if s.paint {
 		bunt.SetColorSettings(bunt.ON, bunt.OFF)
 	} else {
 		bunt.SetColorSettings(bunt.OFF, bunt.OFF)
@@ -59,14 +60,27 @@ func writeByMeaning(w *bytes.Buffer, colours paint, c comparison, before, after 
 	if err != nil || len(report.Diffs) == 0 {
 		return err
 	}
-	fmt.Fprintf(w, "%s %s\n", colours.in(bold, c.service+":"), c.beforeName+" → "+c.afterName)
+	fmt.Fprintf(w, "%s %s\n", s.paint.in(bold, c.service+":"), c.beforeName+" → "+c.afterName)
 	var text bytes.Buffer
 	human := &dyff.HumanReport{Report: report, OmitHeader: true, NoTableStyle: true, DoNotInspectCerts: true, Indent: 2, MultilineContextLines: 3}
 	if err := human.WriteReport(&text); err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, "\n"+withoutGaps(colouredOnly(text.String()))+"\n")
+	_, err = io.WriteString(w, "\n"+withoutGaps(brokenHeadings(colouredOnly(text.String()), s.width))+"\n")
 	return err
+}
+
+// brokenHeadings puts the object on a line of its own where a path and it do not
+// fit on one.
+func brokenHeadings(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		isHeading := !strings.HasPrefix(ansi.Strip(line), " ")
+		if path, object, ok := strings.Cut(line, "  "); ok && isHeading && width > 0 && ansi.StringWidth(line) > width {
+			lines[i] = path + "\n  " + object
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // withoutGaps leaves one empty line where the library leaves several.

@@ -105,7 +105,7 @@ banksman run --repo https://github.com/owner/name`
 // needsYou: nothing goes on before a person acts. An approval whose facts
 // cannot be read names nobody, and still does not go on by itself.
 func needsYou(d v1alpha1.Delivery) bool {
-	return len(d.Status.Waits) > 0 || d.Status.Step == string(reconcile.StepApproval) ||
+	return len(d.Status.Waits) > 0 || proposalPassed(d) || d.Status.Step == string(reconcile.StepApproval) ||
 		condition(d, v1alpha1.ConditionStalled) == string(metav1.ConditionTrue)
 }
 

@@ -24,7 +24,7 @@ type diffFlags struct {
 func (p *program) diffCommand() *cobra.Command {
 	var f diffFlags
 	cmd := &cobra.Command{
-		Use:   "diff SERVICE [PATH]",
+		Use:   "diff {SERVICE [PATH] | --pr NUMBER [SERVICE [PATH]]}",
 		Short: "What would change for a service, compared by meaning",
 		Long: `Compare what a service renders: the commit that full runs, as its Delivery says,
 with the files of a folder as they are (the current one without PATH), or with
@@ -32,6 +32,10 @@ another commit. Both are rendered from the same repository: a clone, or --repo.
 
   --revision REV     the commit that full runs, with REV
   --revision A..B    two commits; the cluster is not asked
+  --pr NUMBER        the branch, with an open pull request merged onto it, as its
+                     canary would run it: of --repo, else of the repository that
+                     the folder was cloned from. Without SERVICE, all services
+                     that it changes. The cluster is not asked
   --live             the objects in the cluster, with what they would be if the
                      files (or --revision REV) were applied, by a dry run of the
                      API server: its defaults and what others own do not show
@@ -44,11 +48,20 @@ Exit codes: 0 nothing differs; 1 something does; 2 or more there is no answer.`,
   banksman diff fop-gate ~/src/manifests --revision HEAD
   banksman diff fop-gate --revision HEAD~1..HEAD --unified
   banksman diff fop-gate --repo https://github.com/dora/manifests --revision 3f1e0a9
+  banksman diff fop-gate --pr 12
+  banksman diff --pr 12 --repo https://github.com/dora/manifests
   banksman diff fop-gate --live`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return noDifference(arguments(1, 2, "the name of a SERVICE")(cmd, args))
+			least := 1
+			if f.from.pull != 0 {
+				least = 0
+			}
+			return noDifference(arguments(least, 2, "the name of a SERVICE")(cmd, args))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.from.pull != 0 {
+				return noDifference(p.diffOfPull(cmd.Context(), f, args))
+			}
 			c, err := p.comparisonOf(cmd.Context(), f, args)
 			if err == nil {
 				err = p.printComparison(c, f.unified)
@@ -145,13 +158,18 @@ func renderedAt(from shelf, revision, service, catalog string) (name string, obj
 		return "", nil, nil, err
 	}
 	defer files.close()
-	release, err := files.releaseOf(service, catalog)
+	objects, absent, err = files.objectsIfNamed(service, catalog)
+	return files.name, objects, absent, err
+}
+
+func (e edition) objectsIfNamed(service, catalog string) (objects []render.Object, absent, err error) {
+	release, err := e.releaseOf(service, catalog)
 	switch {
 	case errors.Is(err, errNoService):
-		return files.name, nil, err, nil
+		return nil, err, nil
 	case err != nil:
-		return "", nil, nil, err
+		return nil, nil, err
 	}
 	objects, err = objectsOf(release, "")
-	return files.name, objects, nil, err
+	return objects, nil, err
 }

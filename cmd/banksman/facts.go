@@ -20,8 +20,20 @@ type facts struct {
 type fact struct {
 	name  string
 	value cell
-	// whole: not broken into lines, because it may hold a command to copy.
+	// whole: a command in it is not broken into lines, because it is copied.
 	whole bool
+}
+
+// lines are the value's, for so many columns; 0 is no limit.
+func (f fact) lines(room int) []string {
+	text := printable(f.value.text)
+	if !f.whole {
+		return brokenLines(text, room)
+	}
+	if words, command, ok := strings.Cut(text, ": kubectl "); ok && room > 0 && ansi.StringWidth(text) > room {
+		return append(wrapped(words+":", room), "kubectl "+command)
+	}
+	return strings.Split(text, "\n")
 }
 
 func (f *facts) add(name string, value cell) { f.append(fact{name: name, value: value}) }
@@ -44,11 +56,11 @@ func (f *facts) print() {
 	}
 	for _, one := range f.lines {
 		room := 0
-		if f.screen.width > 0 && !one.whole {
+		if f.screen.width > 0 {
 			room = max(f.screen.width-width-len(columnGap), leastOfFlexible)
 		}
 		name := one.name
-		for _, line := range brokenLines(printable(one.value.text), room) {
+		for _, line := range one.lines(room) {
 			padding := strings.Repeat(" ", width-ansi.StringWidth(name)) + columnGap
 			fmt.Fprintln(f.out, strings.TrimRight(f.screen.paint.in(dim, name)+padding+f.screen.paint.in(one.value.colour, line), " "))
 			name = ""

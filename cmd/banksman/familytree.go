@@ -20,9 +20,17 @@ type familyTree struct {
 	now      time.Time
 	// workloadsOnly leaves out what has no Pods.
 	workloadsOnly bool
-	// folded shows healthy Pods by their number alone.
-	folded bool
+	folded        folding
 }
+
+// A folding is how much of what is healthy is left out.
+type folding int
+
+const (
+	foldNothing   folding = iota
+	foldPods              // of healthy Pods, show the number alone
+	foldWorkloads         // of healthy workloads, show nothing below
+)
 
 func (f familyTree) print(b *strings.Builder, s screen) {
 	t, troubles := f.table(false)
@@ -49,7 +57,7 @@ func (f familyTree) table(shortNames bool) (*table, *troubles) {
 		if len(members) == 0 && v.live.Commit == "" {
 			continue
 		}
-		t.add(cell{v.name + " " + short(v.live.Commit), bold}, podsCell(v.live), healthCell(v.live), cell{text: sinceCell(f.now, v.live)}, cell{text: oneLine(v.live.Message)})
+		t.add(cell{text: v.name + " " + ofPull(short(v.live.Commit), v.live.Pull), colour: bold}, podsCell(v.live), healthCell(v.live), cell{text: sinceCell(f.now, v.live)}, cell{text: oneLine(v.live.Message)})
 		rows.addAll("", nil, members)
 	}
 	return t, rows.troubles
@@ -73,12 +81,12 @@ type treeRows struct {
 	table      *table
 	now        time.Time
 	shortNames bool
-	folded     bool
+	folded     folding
 	troubles   *troubles
 }
 
 func (r treeRows) addAll(indent string, owner *member, all []*member) {
-	if healthy := healthyPods(all); r.folded && len(healthy) > 1 {
+	if healthy := healthyPods(all); r.folded >= foldPods && len(healthy) > 1 {
 		all = slices.DeleteFunc(slices.Clone(all), func(m *member) bool { return slices.Contains(healthy, m) })
 		branch := "├ "
 		if len(all) == 0 {
@@ -101,13 +109,14 @@ func (r treeRows) addAll(indent string, owner *member, all []*member) {
 			since = age(r.now, m.object.GetCreationTimestamp().Time)
 		}
 		images := shortImages(v1alpha1.Live{Images: m.images()})
-		switch {
-		case m.kind != "Pod":
-			images.text = withTrouble(images.text, m)
-		case m.state.Health == reconcile.Failed: // the others are on their way
-			r.troubles.add(m.state.Message, m.name)
+		if m.unknown == "" && m.state.Health == reconcile.Missing {
+			images.text = m.state.Message
 		}
+		r.troubles.add(m.trouble(), oneLine(m.kind+" "+m.name))
 		r.table.add(cell{text: indent + branch + oneLine(m.kind+" "+name)}, cell{text: m.ready()}, m.health(), cell{text: since}, images)
+		if r.folded == foldWorkloads && m.state.Health == reconcile.Healthy {
+			continue
+		}
 		r.addAll(indent+below, m, m.children)
 	}
 }
@@ -129,21 +138,16 @@ func (m *member) health() cell {
 	return healthCell(v1alpha1.Live{Health: m.state.Health.String()})
 }
 
-// withTrouble says behind the images why an object is not healthy. Where it has
-// Pods, they say it better.
-func withTrouble(images string, m *member) string {
-	trouble := m.unknown
-	if trouble == "" && m.state.Health != reconcile.Healthy && len(m.children) == 0 {
-		trouble = m.state.Message
-	}
-	trouble = oneLine(trouble)
+// trouble is why an object is not healthy, or why that is not known. Where it
+// has Pods, they say it better; a Pod that is on its way says nothing.
+func (m *member) trouble() string {
 	switch {
-	case trouble == "":
-		return images
-	case images == "-":
-		return trouble
+	case m.unknown != "":
+		return m.unknown
+	case m.kind == "Pod" && m.state.Health != reconcile.Failed, m.state.Health == reconcile.Healthy, m.state.Health == reconcile.Missing, len(m.children) > 0:
+		return ""
 	}
-	return fmt.Sprintf("%s: %s", images, trouble)
+	return m.state.Message
 }
 
 // tooNarrow: less than an image's name would be left of the flexible column.
@@ -153,37 +157,33 @@ func (t *table) tooNarrow(s screen) bool {
 	return s.width-fixed < min(leastOfFlexible, ansi.StringWidth(t.flexible)+widths[len(widths)-1])
 }
 
-// troubles are why Pods are not ready, each once.
+// troubles are why objects are not well, each once.
 type troubles struct {
 	what []string
-	pods map[string][]string
+	whom map[string][]string
 }
 
-func (t *troubles) add(what, pod string) {
+func (t *troubles) add(what, whom string) {
 	if what == "" {
 		return
 	}
-	if t.pods == nil {
-		t.pods = map[string][]string{}
+	if t.whom == nil {
+		t.whom = map[string][]string{}
 	}
-	if t.pods[what] == nil {
+	if t.whom[what] == nil {
 		t.what = append(t.what, what)
 	}
-	t.pods[what] = append(t.pods[what], pod)
+	t.whom[what] = append(t.whom[what], whom)
 }
 
 func (t *troubles) print(b *strings.Builder, s screen) {
 	for _, what := range t.what {
-		pods := t.pods[what]
-		text := "Pod " + pods[0]
-		if more := len(pods) - 1; more > 0 {
+		whom := t.whom[what]
+		text := whom[0]
+		if more := len(whom) - 1; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		for i, line := range wrapped(oneLine(text+": "+what), s.width-2*min(1, s.width)) {
-			if i == 0 {
-				b.WriteByte('\n')
-			}
-			fmt.Fprintln(b, "  "+line)
-		}
+		b.WriteByte('\n')
+		printSentences(b, s, []string{oneLine(text + ": " + what)})
 	}
 }

@@ -10,7 +10,13 @@ import (
 // golden compares a text with the one that is kept for this name.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", "golden", strings.ReplaceAll(name, " ", "-")+".txt")
+	goldenIn(t, "golden", name, got)
+}
+
+// goldenIn is golden in a folder of testdata.
+func goldenIn(t *testing.T, folder, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", folder, strings.ReplaceAll(name, " ", "-")+".txt")
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,8 +28,8 @@ each, whose reviews approved it, and why. NOW says what a release is at present:
   held      it failed and is not tried again
   recent    a git revert to it rolls back at once, without canary and review
 
-Only the service's Delivery is read; it is found in any namespace, or in the one
-that -n names.
+Below it stand the open pull requests that change the service. Only the service's
+Delivery is read; it is found in any namespace, or in the one that -n names.
 
 Exit codes: 0 the answer is printed, good or bad; 1 there is none; 2 wrong usage.`,
 		Example: `  banksman history fop-gate
@@ -56,7 +57,8 @@ Exit codes: 0 the answer is printed, good or bad; 1 there is none; 2 wrong usage
 type serviceHistory struct {
 	Service   string   `json:"service"`
 	Namespace string   `json:"namespace"`
-	History   []ending `json:"history"` // newest first
+	Pulls     []string `json:"pulls,omitempty"` // what is open still, in sentences
+	History   []ending `json:"history"`         // newest first
 }
 
 // An ending is one release that came to an end, for good or not.
@@ -71,7 +73,7 @@ type ending struct {
 // today stands at its newest ending only.
 func historyOf(d v1alpha1.Delivery) serviceHistory {
 	places := placesOf(d.Status.Record)
-	h := serviceHistory{Service: d.Name, Namespace: d.Namespace, History: []ending{}}
+	h := serviceHistory{Service: d.Name, Namespace: d.Namespace, Pulls: pullsOf(d), History: []ending{}}
 	seen := map[releaseName]bool{}
 	for _, promotion := range d.Status.History {
 		e, name := ending{Promotion: promotion}, nameOf(promotion.Commit, promotion.Digest)
@@ -153,16 +155,19 @@ func (p *program) printEndings(h serviceHistory, output string) error {
 	case "yaml":
 		return p.printYAML(h)
 	}
-	if len(h.History) == 0 {
-		return p.note("no release of " + h.Service + " has ended yet: banksman why " + h.Service)
-	}
 	var b strings.Builder
-	t := table{columns: []string{"WHEN", "COMMIT", "OUTCOME", "NOW", "APPROVED BY", "REASON"}, flexible: "REASON"}
+	s := p.screen()
+	if len(h.History) == 0 {
+		printPulls(&b, s, h.Pulls)
+		return errors.Join(p.print(&b), p.note("no release of "+h.Service+" has ended yet: banksman why "+h.Service))
+	}
+	t := table{columns: []string{"WHEN", "COMMIT", "OUTCOME", "NOW", "APPROVED BY", "REASON"}, flexible: "REASON", whole: true}
 	for _, e := range h.History {
 		t.add(cell{text: moment(e.At)}, cell{text: short(e.Commit)}, outcomeCell(e.Outcome), placeCell(e.Now),
 			cell{text: orDash(oneLine(strings.Join(e.Approvers, ", ")))}, cell{text: orDash(oneLine(e.Reason))})
 	}
-	t.print(&b, p.screen())
+	t.print(&b, s)
+	printPulls(&b, s, h.Pulls)
 	return p.print(&b)
 }
 

@@ -22,14 +22,16 @@ type manifestFlags struct {
 	catalog   string
 	tokenFile string
 	dataDir   string
+	pull      pullNumber
 }
 
 func (f *manifestFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.repo, "repo", "", "`URL` of the manifest repository, instead of a folder: https://github.com/owner/name")
-	flags.StringVar(&f.branch, "branch", "main", "`branch` of --repo")
+	flags.StringVar(&f.branch, "branch", "main", "`branch` of --repo, and the one that --pr is merged onto")
 	flags.StringVar(&f.catalog, "catalog", "", "the catalog's `path` in the repository (default services.yaml, else services.json)")
-	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the GitHub token for --repo (default $GITHUB_TOKEN, else $GH_TOKEN)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the GitHub token for --repo and --pr (default $GITHUB_TOKEN, else $GH_TOKEN)")
 	flags.StringVar(&f.dataDir, "data-dir", "", "`folder` for the copy of --repo (default one of its own in the user's cache)")
+	flags.Var(&f.pull, "pr", "`number` of an open pull request, merged onto --branch")
 }
 
 // A shelf is where manifests are: a folder's files as they are, and the commits
@@ -60,27 +62,66 @@ func (e edition) close() {
 func (p *program) openShelf(ctx context.Context, f manifestFlags, given []string) (shelf, error) {
 	if f.repo != "" {
 		if len(given) > 0 {
-			return nil, misused("", "a PATH and --repo cannot stand together")
+			return nil, errTwoPlaces()
 		}
-		return p.openRemote(ctx, f)
+		from, err := p.openRemote(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		return from, nil
 	}
-	dir := "."
-	if len(given) > 0 {
-		dir = given[0]
-	}
-	return &folder{dir: dir}, nil
+	return &folder{dir: folderOf(given)}, nil
 }
+
+func folderOf(given []string) string {
+	if len(given) > 0 {
+		return given[0]
+	}
+	return "."
+}
+
+// openProposal merges the pull request --pr of --repo, or of the repository
+// that the clone in a folder came from.
+func (p *program) openProposal(ctx context.Context, f manifestFlags, given []string) (*remote, proposal, error) {
+	if f.repo == "" {
+		where, err := originOf(folderOf(given))
+		if err != nil {
+			return nil, proposal{}, err
+		}
+		if err := mayHaveToken(where, f); err != nil {
+			return nil, proposal{}, err
+		}
+		f.repo = where.URL
+	} else if len(given) > 0 {
+		return nil, proposal{}, errTwoPlaces()
+	}
+	from, err := p.openRemote(ctx, f)
+	if err != nil {
+		return nil, proposal{}, err
+	}
+	content, err := from.pull(ctx, f.pull)
+	if err != nil {
+		from.close()
+		return nil, proposal{}, err
+	}
+	return from, content, nil
+}
+
+func errTwoPlaces() error { return misused("", "a PATH and --repo cannot stand together") }
 
 // openRemote brings the branch of a repository up to date in a copy apart from
 // that of a banksman run on this machine.
-func (p *program) openRemote(ctx context.Context, f manifestFlags) (shelf, error) {
+func (p *program) openRemote(ctx context.Context, f manifestFlags) (*remote, error) {
 	where, err := forgeOf(f.repo, "")
 	if err != nil {
 		return nil, err
 	}
 	source := tokens{file: f.tokenFile, getenv: p.getenv}
-	if _, err := source.Token(ctx); err != nil {
-		return nil, explainToken(err)
+	switch _, err := source.Token(ctx); {
+	case errors.Is(err, errNoToken):
+		return nil, misused("export GITHUB_TOKEN=…, or --token-file FILE:\n"+rightsToLook, "%w: the repository is read with one", err)
+	case err != nil:
+		return nil, failed(err, rightsToLook)
 	}
 	dir := f.dataDir
 	if dir == "" {
@@ -94,21 +135,22 @@ func (p *program) openRemote(ctx context.Context, f manifestFlags) (shelf, error
 		return nil, err
 	}
 	repository, err := gitsrc.Open(gitsrc.Options{URL: where.URL, Branch: f.branch, Dir: filepath.Join(dir, "git"), Token: source.Token})
-	if err == nil {
-		_, err = repository.Fetch(ctx)
-	}
 	if err != nil {
 		unlock()
 		return nil, failed(err, "")
 	}
-	return &remote{repository, f.branch, unlock}, nil
+	if _, err := repository.Fetch(ctx); err != nil {
+		unlock()
+		return nil, unfetched(f.branch+" of "+where.URL, where.URL, rightsToLook, err)
+	}
+	return &remote{repository, where.URL, f.branch, unlock}, nil
 }
 
 // A remote is the copy of one branch of a repository elsewhere.
 type remote struct {
 	*gitsrc.Repository
-	branch string
-	unlock func()
+	url, branch string
+	unlock      func()
 }
 
 func (r *remote) close() { r.unlock() }

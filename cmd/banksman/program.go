@@ -125,6 +125,7 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	try := helpOf(cmd)
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		try = "did you mean " + cmd.CommandPath() + " " + near[0] + "? " + try
 	}

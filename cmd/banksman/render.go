@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,30 +26,31 @@ from the files of a folder (the current one without PATH) as they are, from one
 of its commits with --revision, or from a repository elsewhere with --repo. The
 same files give the same bytes. What both variants share is printed once.
 
+With --pr they are those of an open pull request merged onto --branch, path by
+path, as its canary would run them: of --repo, else of the repository that the
+folder was cloned from. A path changed on both sides is an error.
+
 The values of Secrets are hidden as *** unless --show-secrets is given. Labels
 and annotations that banksman adds when it applies are not among them. The
-cluster is not asked; the network only with --repo.
+cluster is not asked; the network only with --repo or --pr.
 
 Exit codes: 0 it is printed; 1 it cannot be rendered; 2 wrong usage.`,
 		Example: `  banksman render fop-gate
   banksman render fop-gate ~/src/manifests --variant canary
   banksman render fop-gate --revision HEAD~1
   banksman render fop-gate --repo https://github.com/dora/manifests --revision 3f1e0a9
+  banksman render fop-gate --pr 12 --variant canary
   banksman render fop-gate --show-secrets | kubectl apply --dry-run=server -f -`,
 		Args: arguments(1, 2, "the name of a SERVICE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf(cmd.Flags(), "variant", "", string(render.VariantCanary), string(render.VariantFull)); err != nil {
 				return err
 			}
-			from, err := p.openShelf(cmd.Context(), f, args[1:])
+			from, files, err := p.openEdition(cmd.Context(), f, revision, args[1:])
 			if err != nil {
 				return err
 			}
 			defer from.close()
-			files, err := from.files(revision)
-			if err != nil {
-				return err
-			}
 			defer files.close()
 			release, err := files.releaseOf(args[0], f.catalog)
 			if err != nil {
@@ -69,6 +71,30 @@ Exit codes: 0 it is printed; 1 it cannot be rendered; 2 wrong usage.`,
 	cmd.Flags().StringVar(&revision, "revision", "", "render a `commit` of the repository: a hash, and in a clone whatever git rev-parse knows")
 	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "print the values of Secrets")
 	return cmd
+}
+
+// openEdition opens the files that the flags name.
+func (p *program) openEdition(ctx context.Context, f manifestFlags, revision string, given []string) (shelf, edition, error) {
+	switch {
+	case f.pull != 0 && revision != "":
+		return nil, edition{}, misused("", "--pr and --revision cannot stand together")
+	case f.pull != 0:
+		from, content, err := p.openProposal(ctx, f, given)
+		if err != nil {
+			return nil, edition{}, err
+		}
+		return from, content.merged, nil
+	}
+	from, err := p.openShelf(ctx, f, given)
+	if err != nil {
+		return nil, edition{}, err
+	}
+	files, err := from.files(revision)
+	if err != nil {
+		from.close()
+		return nil, edition{}, err
+	}
+	return from, files, nil
 }
 
 // objectsOf are those of one variant, or of both, sorted by identity.

@@ -19,23 +19,40 @@ type screen struct {
 // screenOf looks at the output and the environment. Without a terminal nothing
 // is coloured, and nothing is cut unless $COLUMNS asks for it.
 func screenOf(out io.Writer, getenv func(string) string) screen {
-	s := screen{}
-	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
-		s.width = n
-	}
 	f, ok := out.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return s
+		return screen{width: columnsOf(getenv)}
 	}
-	drawable := getenv("TERM") != "dumb" && getenv("TERM") != ""
-	if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		s.width = width
-		if drawable {
-			s.height = height
-		}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		width, height = columnsOf(getenv), 0
 	}
-	s.paint = paint(drawable && getenv("NO_COLOR") == "")
-	return s
+	return terminalOf(width, height, getenv)
+}
+
+// terminalOf is a terminal of that size; a dumb one, or one without a name, is
+// neither coloured nor drawn anew.
+func terminalOf(width, height int, getenv func(string) string) screen {
+	if getenv("TERM") == "dumb" || getenv("TERM") == "" {
+		return screen{width: width}
+	}
+	return screen{width: width, height: height, paint: getenv("NO_COLOR") == ""}
+}
+
+func columnsOf(getenv func(string) string) int {
+	n, err := strconv.Atoi(getenv("COLUMNS"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// roomFor is what is left of a line behind an indent; 0 is no limit.
+func (s screen) roomFor(indent int) int {
+	if s.width <= 0 {
+		return 0
+	}
+	return max(s.width-indent, leastOfFlexible)
 }
 
 // redraws: what was printed can be drawn anew in its place.

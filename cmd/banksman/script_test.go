@@ -88,6 +88,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"forge":      startForge,
+			"pull":       openPull,
+			"push":       push,
 			"apiserver":  startAPIServer,
 			"deliveries": writeDeliveries,
 		},

@@ -73,6 +73,37 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// openPull OWNER/NAME BRANCH FOLDER [FORK] commits what the folder holds now to a
+// branch, of a fork if one is named, opens a pull request for it, and goes back
+// to what the folder held.
+func openPull(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: pull OWNER/NAME BRANCH FOLDER [FORK]")
+	}
+	name, branch, folder := args[0], args[1], args[2]
+	alice := github.Client{URL: ts.Getenv("FORGE"), Token: "token-of-alice"}
+	to, head := name, branch
+	if len(args) == 4 {
+		to = args[3]
+		owner, _, _ := strings.Cut(to, "/")
+		head = owner + ":" + branch
+		ts.Check(alice.AddRepository(context.Background(), github.NewRepository{
+			Name: to, ForkOf: name, Private: true, Collaborators: map[string]github.Role{"alice": github.RoleWrite},
+		}))
+	}
+	for _, command := range [][]string{
+		{"-C", folder, "checkout", "--quiet", "-B", branch},
+		{"-C", folder, "add", "--all"},
+		{"-C", folder, "commit", "--quiet", "--message", "a proposal: " + branch},
+		{"-C", folder, "push", "--quiet", alice.GitURL(to), branch},
+		{"-C", folder, "checkout", "--quiet", "main"},
+	} {
+		ts.Check(ts.Exec("git", command...))
+	}
+	_, err := alice.OpenPull(context.Background(), name, github.NewPull{Title: "propose " + branch, Head: head, Base: "main"})
+	ts.Check(err)
+}
+
 // startAPIServer [PREFIX=CODE…] starts what answers the paths with these
 // prefixes, the first match first, with that code in an API server's words, and
 // makes it the kubeconfig's cluster. Without any, nothing listens there.

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/api/v1alpha1"
 )
 
@@ -30,7 +28,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Short:   "What runs, what waits, and on whom",
 		Long: `List the services with what runs and what they wait for; those that wait for
 a person come first. With SERVICE, show that service with both of its variants.
-Only Deliveries are read: neither Git nor GitHub is asked.
+A canary that runs an open pull request shows its number: 1a2b3c4 (#12). Only
+Deliveries are read: neither Git nor GitHub is asked.
 
 Without -n or -A the list is of the context's namespace, as with kubectl; a
 SERVICE is found in any namespace.
@@ -130,112 +129,4 @@ func (p *program) nothingThere(ctx context.Context, f statusFlags, namespace str
 	}
 	_, err := fmt.Fprintf(p.streams.ErrOut, "no services%s; %s\n", where, indented(noDeliveriesYet))
 	return err
-}
-
-// A tableStyle says what a list of services shows.
-type tableStyle struct{ withNamespace, wide, noHeader bool }
-
-func (p *program) printTable(found []v1alpha1.Delivery, style tableStyle) error {
-	s := p.screen()
-	if style.wide {
-		s.width = 0
-	}
-	var b strings.Builder
-	t := p.tableOfServices(found, style)
-	t.print(&b, s)
-	return p.print(&b)
-}
-
-func (p *program) tableOfServices(found []v1alpha1.Delivery, style tableStyle) *table {
-	t := &table{flexible: "REASON", noHeader: style.noHeader}
-	if style.withNamespace {
-		t.columns = append(t.columns, "NAMESPACE")
-	}
-	t.columns = append(t.columns, "SERVICE", "FULL", "CANARY", "STEP", "READY")
-	if style.wide {
-		t.columns = append(t.columns, "PODS", "CANARY-PODS", "IMAGES", "CANARY-IMAGES")
-	}
-	t.columns = append(t.columns, "REASON", "AGE")
-	for _, d := range found {
-		var row []cell
-		if style.withNamespace {
-			row = append(row, cell{text: d.Namespace})
-		}
-		full, canary := liveOf(d.Status.Full), liveOf(d.Status.Canary)
-		row = append(row, cell{text: d.Name}, shortCommit(full), shortCommit(canary),
-			cell{orDash(d.Status.Step), stepColour(d)}, readyCell(d))
-		if style.wide {
-			row = append(row, podsCell(full), podsCell(canary), imagesCell(full), imagesCell(canary))
-		}
-		row = append(row, cell{text: waitsOrReason(d)}, cell{text: age(p.now(), d.CreationTimestamp.Time)})
-		t.add(row...)
-	}
-	return t
-}
-
-// waitsOrReason says on whom the service waits, and why.
-func waitsOrReason(d v1alpha1.Delivery) string {
-	reason := oneLine(d.Status.Reason)
-	if len(d.Status.Waits) == 0 {
-		return orDash(reason)
-	}
-	waits := "waits for " + waitsFor(d)
-	switch {
-	case reason == "":
-		return waits
-	case strings.HasPrefix(reason, "waits for "):
-		return reason // it says it already, with the pull request
-	}
-	return waits + ": " + reason
-}
-
-func waitsFor(d v1alpha1.Delivery) string { return oneLine(strings.Join(d.Status.Waits, ", ")) }
-
-// liveOf is what a variant is like; without one, nothing.
-func liveOf(l *v1alpha1.Live) v1alpha1.Live {
-	if l == nil {
-		return v1alpha1.Live{}
-	}
-	return *l
-}
-
-func shortCommit(l v1alpha1.Live) cell {
-	c := cell{text: orDash(oneLine(l.Short))}
-	if l.Health == reconcile.Failed.String() {
-		c.colour = red
-	}
-	return c
-}
-
-// podsCell is "3/9": the column says of what.
-func podsCell(l v1alpha1.Live) cell {
-	return cell{text: orDash(strings.TrimSuffix(oneLine(l.Pods), " Pods ready"))}
-}
-
-func imagesCell(l v1alpha1.Live) cell {
-	return cell{text: orDash(oneLine(strings.Join(l.Images, ",")))}
-}
-
-func readyCell(d v1alpha1.Delivery) cell {
-	ready := condition(d, v1alpha1.ConditionReady)
-	switch ready {
-	case "":
-		return cell{text: "Unknown"}
-	case "True":
-		return cell{ready, green}
-	}
-	return cell{text: ready}
-}
-
-// stepColour is green only where what runs is what the branch says.
-func stepColour(d v1alpha1.Delivery) colour {
-	switch {
-	case condition(d, v1alpha1.ConditionStalled) == "True":
-		return red
-	case needsYou(d), d.Status.Step == string(reconcile.StepSuspended):
-		return yellow
-	case condition(d, v1alpha1.ConditionReady) == "True":
-		return green
-	}
-	return cyan
 }

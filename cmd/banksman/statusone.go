@@ -13,11 +13,12 @@ func (p *program) printOne(d v1alpha1.Delivery) error {
 	var b strings.Builder
 	s := p.screen()
 	f := facts{out: &b, screen: s}
-	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
-	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
+	f.add("Service", cell{text: d.Name + " in namespace " + d.Namespace, colour: bold})
+	f.add("Step", cell{text: orDash(d.Status.Step), colour: stepColour(d)})
 	f.add("Reason", cell{text: oneLine(d.Status.Reason)})
-	f.add("Waits for", cell{waitsFor(d), yellow})
+	f.add("Waits for", cell{text: waitsFor(d), colour: yellow})
 	f.addCommand("Next", nextOf(d))
+	f.add("Pulls", cell{text: strings.Join(pullsOf(d), "\n")})
 	f.print()
 
 	b.WriteByte('\n')
@@ -50,7 +51,7 @@ func shortImages(l v1alpha1.Live) cell {
 		}
 		short[i] = image
 	}
-	return cell{text: orDash(oneLine(strings.Join(short, ", ")))}
+	return cell{text: orDash(oneLine(strings.Join(short, ", "))), keepEnds: true}
 }
 
 func healthCell(l v1alpha1.Live) cell {

@@ -166,33 +166,38 @@ func (w *watcher) show(found []v1alpha1.Delivery) error {
 	return w.print(&picture)
 }
 
-// picture is one service with its workloads down to the Pods, or, where the
-// terminal is too low for that, to the Pods that are not healthy.
+// picture is one service with its workloads down to the Pods. Where the terminal
+// is too low for that, what is healthy gives way to what is not.
 func (w *watcher) picture(s screen, found []v1alpha1.Delivery, height int) string {
-	var b strings.Builder
 	if len(found) == 0 {
-		fmt.Fprintf(&b, "%s has no Delivery any more\n", w.lookout.service)
-		return b.String()
+		return w.lookout.service + " has no Delivery any more\n"
 	}
 	d := found[0]
-	f := facts{out: &b, screen: s}
-	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
-	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
-	f.add("Reason", cell{text: oneLine(d.Status.Reason)})
-	f.add("Waits for", cell{waitsFor(d), yellow})
-	f.add("Next", cell{text: nextOf(d)})
-	f.print()
-	b.WriteByte('\n')
-	head := b.String()
-	for _, folded := range []bool{false, true} {
-		b.Reset()
-		b.WriteString(head)
-		tree := familyTree{delivery: d, lineage: w.lookout.lineage(), now: w.now(), workloadsOnly: true, folded: folded}
-		tree.print(&b, s)
-		if strings.Count(b.String(), "\n") < height {
+	pulls, picture := strings.Join(pullsOf(d), "\n"), ""
+	for _, folded := range []folding{foldNothing, foldPods, foldWorkloads} {
+		if folded == foldWorkloads && len(d.Status.Pulls) > 0 {
+			pulls = firstPull(d, s.roomFor(len("Waits for")+len(columnGap)))
+		}
+		if picture = w.drawn(s, d, pulls, folded); strings.Count(picture, "\n") < height {
 			break
 		}
 	}
+	return picture
+}
+
+func (w *watcher) drawn(s screen, d v1alpha1.Delivery, pulls string, folded folding) string {
+	var b strings.Builder
+	f := facts{out: &b, screen: s}
+	f.add("Service", cell{text: d.Name + " in namespace " + d.Namespace, colour: bold})
+	f.add("Step", cell{text: orDash(d.Status.Step), colour: stepColour(d)})
+	f.add("Reason", cell{text: oneLine(d.Status.Reason)})
+	f.add("Waits for", cell{text: waitsFor(d), colour: yellow})
+	f.add("Next", cell{text: nextOf(d)})
+	f.add("Pulls", cell{text: pulls})
+	f.print()
+	b.WriteByte('\n')
+	tree := familyTree{delivery: d, lineage: w.lookout.lineage(), now: w.now(), workloadsOnly: true, folded: folded}
+	tree.print(&b, s)
 	return b.String()
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +52,13 @@ type watchedWorld struct {
 
 func watchIn(t *testing.T, s screen, args ...string) *watchedWorld {
 	t.Helper()
-	deliveries, err := deliveriesFrom("testdata/family.yaml", "")
+	return watchDeliveries(t, s, "family", args...)
+}
+
+// watchDeliveries watches the Deliveries of a file of testdata.
+func watchDeliveries(t *testing.T, s screen, file string, args ...string) *watchedWorld {
+	t.Helper()
+	deliveries, err := deliveriesFrom(filepath.Join("testdata", file+".yaml"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

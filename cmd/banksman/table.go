@@ -12,6 +12,41 @@ import (
 type cell struct {
 	text   string
 	colour colour
+	// keepEnds: it is a list of images, whose tags tell most.
+	keepEnds bool
+}
+
+func (c cell) cut(width int) string {
+	if !c.keepEnds || ansi.StringWidth(c.text) <= width {
+		return cut(c.text, width)
+	}
+	parts := strings.Split(c.text, ", ")
+	room := width - len(", ")*(len(parts)-1)
+	// The short ones leave more to the others.
+	for i, n := range byWidth(parts) {
+		mine := room / (len(parts) - i)
+		parts[n] = keepEnd(parts[n], mine)
+		room -= ansi.StringWidth(parts[n])
+	}
+	return cut(strings.Join(parts, ", "), width)
+}
+
+// byWidth are the indices of texts, the shortest first.
+func byWidth(texts []string) []int {
+	indices := make([]int, len(texts))
+	for i := range indices {
+		indices[i] = i
+	}
+	slices.SortStableFunc(indices, func(a, b int) int { return ansi.StringWidth(texts[a]) - ansi.StringWidth(texts[b]) })
+	return indices
+}
+
+func keepEnd(text string, width int) string {
+	over := ansi.StringWidth(text) - width
+	if over <= 0 || width <= 0 {
+		return text
+	}
+	return ansi.TruncateLeft(text, over+1, "…")
 }
 
 // A table prints rows in columns. The column named flexible gives way when the
@@ -22,7 +57,11 @@ type table struct {
 	noHeader bool
 	// oneRow cuts the flexible column and never moves it.
 	oneRow bool
-	rows   [][]cell
+	// below moves the flexible column wherever it would fit.
+	below bool
+	// whole breaks the flexible column's text into lines and never cuts it.
+	whole bool
+	rows  [][]cell
 }
 
 const (
@@ -37,8 +76,8 @@ func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
 func (t *table) print(w *strings.Builder, s screen) {
 	widths := t.widths()
 	flexible := slices.Index(t.columns, t.flexible)
-	below := false
-	if over := sum(widths) + len(columnGap)*(len(widths)-1) - s.width; s.width > 0 && over > 0 && flexible >= 0 {
+	below := t.below
+	if over := t.width() - s.width; !below && s.width > 0 && over > 0 && flexible >= 0 {
 		below = !t.oneRow && widths[flexible]-over < leastOfFlexible
 		widths[flexible] = max(widths[flexible]-over, 0)
 	}
@@ -52,7 +91,7 @@ func (t *table) print(w *strings.Builder, s screen) {
 	}
 	if !below {
 		for _, row := range rows {
-			printRow(w, s, row, widths)
+			t.printLines(w, s, row, widths, flexible)
 		}
 		return
 	}
@@ -61,15 +100,46 @@ func (t *table) print(w *strings.Builder, s screen) {
 		moved := row[flexible]
 		printRow(w, s, slices.Delete(slices.Clone(row), flexible, flexible+1), widths)
 		if (n > 0 || t.noHeader) && moved.text != "-" {
-			fmt.Fprintln(w, "  "+s.paint.in(moved.colour, cutTo(s, moved.text, 2)))
+			for _, line := range t.linesOf(moved, s.roomFor(2)) {
+				fmt.Fprintln(w, "  "+s.paint.in(moved.colour, line))
+			}
 		}
 	}
+}
+
+// printLines prints one row: a line, or several where a text is to stay whole.
+func (t *table) printLines(w *strings.Builder, s screen, row []cell, widths []int, flexible int) {
+	if !t.whole || flexible < 0 {
+		printRow(w, s, row, widths)
+		return
+	}
+	for i, line := range t.linesOf(row[flexible], widths[flexible]) {
+		if i > 0 {
+			row = make([]cell, len(row))
+		}
+		row = slices.Clone(row)
+		row[flexible] = cell{text: line, colour: row[flexible].colour}
+		printRow(w, s, row, widths)
+	}
+}
+
+// linesOf is a text that has width columns: one line, or several where it is to
+// stay whole.
+func (t *table) linesOf(c cell, width int) []string {
+	if !t.whole {
+		return []string{cut(c.text, width)}
+	}
+	var lines []string
+	for _, line := range brokenLines(c.text, width) {
+		lines = append(lines, strings.Split(ansi.Hardwrap(line, width, true), "\n")...)
+	}
+	return lines
 }
 
 func printRow(w *strings.Builder, s screen, row []cell, widths []int) {
 	var line strings.Builder
 	for i, c := range row {
-		text := cut(c.text, widths[i])
+		text := c.cut(widths[i])
 		line.WriteString(s.paint.in(c.colour, text))
 		if i < len(row)-1 {
 			line.WriteString(strings.Repeat(" ", widths[i]-ansi.StringWidth(text)) + columnGap)
@@ -89,6 +159,12 @@ func (t *table) widths() []int {
 		}
 	}
 	return widths
+}
+
+// width is what the table needs to show everything.
+func (t *table) width() int {
+	widths := t.widths()
+	return sum(widths) + len(columnGap)*(len(widths)-1)
 }
 
 func sum(widths []int) int {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,6 +58,7 @@ func (p *program) printTree(d v1alpha1.Delivery, found lineage) error {
 	var b strings.Builder
 	s := p.screen()
 	headline(&b, s, d)
+	printSentences(&b, s, pullsOf(d))
 	if len(d.Status.Inventory) == 0 {
 		return errors.Join(p.print(&b), p.note("nothing of "+d.Name+" has been applied yet: banksman why "+d.Name))
 	}
@@ -65,12 +67,18 @@ func (p *program) printTree(d v1alpha1.Delivery, found lineage) error {
 	return p.print(&b)
 }
 
-// headline is a service and where it stands, on one line.
+// headline is a service and where it stands, on one line if that is long enough.
 func headline(b *strings.Builder, s screen, d v1alpha1.Delivery) {
 	name := d.Name + " in namespace " + d.Namespace
 	step := orDash(d.Status.Step)
-	fmt.Fprintf(b, "%s   %s   %s\n", s.paint.in(bold, name), s.paint.in(stepColour(d), step),
-		cutTo(s, waitsOrReason(d), len(name)+len(step)+2*len(columnGap)))
+	fmt.Fprintf(b, "%s   %s", s.paint.in(bold, name), s.paint.in(stepColour(d), step))
+	reason := waitsOrReason(d)
+	if used := len(name) + len(step) + 2*len(columnGap); s.width <= 0 || used+ansi.StringWidth(reason) <= s.width {
+		fmt.Fprintln(b, columnGap+reason)
+		return
+	}
+	b.WriteByte('\n')
+	printSentences(b, s, []string{reason})
 }
 
 // A listKey is one list to ask for.

@@ -55,28 +55,37 @@ else with
 
 // explainFetch is for a fetch that ends the command.
 func explainFetch(pl plan, err error) error {
+	if errors.Is(err, errNoToken) {
+		return explainToken(err)
+	}
+	return unfetched(pl.describe(), pl.forge.URL, neededRights, err)
+}
+
+// unfetched says what could not be fetched, and what to try.
+func unfetched(name, address, rights string, err error) error {
 	problem := err
 	var f *gitsrc.FetchError
 	if errors.As(err, &f) {
 		problem = errors.New(f.Problem)
 	}
-	what := fmt.Errorf("cannot fetch %s: %w", pl.describe(), problem)
+	what := fmt.Errorf("cannot fetch %s: %w", name, problem)
 	switch {
-	case errors.Is(err, errNoToken):
-		return explainToken(err)
 	case errors.Is(err, gitsrc.ErrUnauthorized), errors.Is(err, gitsrc.ErrForbidden), errors.Is(err, gitsrc.ErrRepositoryNotFound):
-		return failed(what, "check the address, and that the token is valid and may read this repository:\n"+neededRights)
+		return failed(what, "check the address, and that the token is valid and may read this repository:\n"+rights)
 	case errors.Is(err, gitsrc.ErrBranchMissing):
-		return failed(what, fmt.Sprintf("git ls-remote --heads %s shows the branches; choose one with --branch", pl.forge.URL))
+		return failed(what, fmt.Sprintf("git ls-remote --heads %s shows the branches; choose one with --branch", address))
 	case errors.Is(err, gitsrc.ErrEmptyRepository):
 		return failed(what, "push a first commit")
 	}
-	return failed(what, "git ls-remote "+pl.forge.URL)
+	return failed(what, "git ls-remote "+address)
 }
 
 const neededRights = `a fine-grained token for this repository with Contents: read, Pull requests: read,
 Commit statuses: read and write, Metadata: read (and the organization's
 Members: read, where policies name teams)`
+
+// rightsToLook are enough where nothing is written.
+const rightsToLook = "a fine-grained token for this repository with Contents: read and Metadata: read is enough"
 
 // explainToken is for a start without a usable token.
 func explainToken(err error) error {

@@ -262,5 +262,5 @@ func stateLine(d v1alpha1.Delivery) string {
 			parts = append(parts, fmt.Sprintf("%s %s %s %s", v.name, shortCommit(v.live).text, podsCell(v.live).text, orDash(v.live.Health)))
 		}
 	}
-	return strings.Join(append(parts, waitsOrReason(d)), "   ")
+	return strings.Join(append(append(parts, waitsOrReason(d)), pullsOf(d)...), "   ")
 }

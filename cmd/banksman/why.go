@@ -15,9 +15,9 @@ func (p *program) whyCommand() *cobra.Command {
 		Use:   "why SERVICE",
 		Short: "Why a service stands where it stands, and what goes on from there",
 		Long: `Say at which step a service is and why, on whom it waits, the command or act
-that goes on from there, what happens then, and what the statuses of its commit
-say. Only its Delivery is read; it is found in any namespace, or in the one that
--n names.
+that goes on from there, what happens then, where the open pull requests stand
+that change it, and what the statuses of its commit say. Only its Delivery is
+read; it is found in any namespace, or in the one that -n names.
 
 Exit codes: 0 the answer is printed, good or bad; 1 there is none; 2 wrong usage.`,
 		Example: `  banksman why fop-gate
@@ -40,15 +40,16 @@ func (p *program) printWhy(d v1alpha1.Delivery) error {
 	var b strings.Builder
 	s := p.screen()
 	f := facts{out: &b, screen: s}
-	f.add("Service", cell{d.Name + " in namespace " + d.Namespace, bold})
-	f.add("Step", cell{orDash(d.Status.Step), stepColour(d)})
+	f.add("Service", cell{text: d.Name + " in namespace " + d.Namespace, colour: bold})
+	f.add("Step", cell{text: orDash(d.Status.Step), colour: stepColour(d)})
 	f.add("Because", cell{text: oneLine(d.Status.Reason)})
-	f.add("Waits for", cell{waitsFor(d), yellow})
+	f.add("Waits for", cell{text: waitsFor(d), colour: yellow})
 	f.addCommand("Next", nextOf(d))
 	f.add("Then", cell{text: thenOf(d)})
 	f.print()
 
-	if r, ok := reportOf(d); ok {
+	printPulls(&b, s, pullsOf(d))
+	for _, r := range reportsOf(d) {
 		b.WriteByte('\n')
 		t := tableOf(r)
 		t.print(&b, s)
@@ -58,7 +59,7 @@ func (p *program) printWhy(d v1alpha1.Delivery) error {
 
 // tableOf shows the statuses of one commit.
 func tableOf(r v1alpha1.Report) *table {
-	t := &table{columns: []string{"COMMIT " + short(r.Commit), "STATUS", "SAYS"}, flexible: "SAYS"}
+	t := &table{columns: []string{"COMMIT " + short(r.Commit), "STATUS", "SAYS"}, flexible: "SAYS", whole: true}
 	for _, stage := range []struct {
 		name   reconcile.Stage
 		report *v1alpha1.StageReport
@@ -70,17 +71,17 @@ func tableOf(r v1alpha1.Report) *table {
 	return t
 }
 
-// reportOf is what the statuses of the head's commit say of the service.
-func reportOf(d v1alpha1.Delivery) (v1alpha1.Report, bool) {
-	if d.Status.Head == nil {
-		return v1alpha1.Report{}, false
-	}
+// reportsOf are what the statuses say of the service at the branch's head, and
+// at the pull request's that has the canary.
+func reportsOf(d v1alpha1.Delivery) []v1alpha1.Report {
+	var shown []v1alpha1.Report
 	for _, r := range d.Status.Reports {
-		if r.Commit == d.Status.Head.Commit {
-			return r, true
+		canary := liveOf(d.Status.Canary)
+		if d.Status.Head != nil && r.Commit == d.Status.Head.Commit || canary.Pull != 0 && r.Commit == canary.Commit {
+			shown = append(shown, r)
 		}
 	}
-	return v1alpha1.Report{}, false
+	return shown
 }
 
 func stateCell(state string) cell {
@@ -119,6 +120,9 @@ func thenOf(d v1alpha1.Delivery) string {
 	}
 	switch reconcile.Step(d.Status.Step) {
 	case reconcile.StepUpToDate:
+		if pull := liveOf(d.Status.Canary).Pull; pull != 0 {
+			return fmt.Sprintf("when the canary of #%d has passed and it is approved and merged, full follows; it keeps %s until then", pull, full)
+		}
 		return "the next commit that changes it goes to its canary first"
 	case reconcile.StepCanary, reconcile.StepBake:
 		return fmt.Sprintf("when the canary's steps have passed, full follows to %s if a review approves it; full keeps %s until then", head, full)
