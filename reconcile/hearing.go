@@ -53,7 +53,7 @@ func (l *Loop) questions() []pullQuestion {
 	p := &l.proposals
 	var ask []pullQuestion
 	for _, number := range slices.Compact(slices.Sorted(maps.Values(p.given))) {
-		if o := p.pull(number); o != nil && p.checked[number] != o.head() && !o.isMoving {
+		if o := p.pull(number); o != nil && p.checked[number] != o.head() && !o.isMoving && !o.isGone {
 			ask = append(ask, pullQuestion{number: number, head: o.head(), about: mayStart})
 		}
 	}
@@ -72,7 +72,7 @@ func (l *Loop) askReviews() []pullQuestion {
 	var ask []pullQuestion
 	for _, o := range p.open {
 		policies := l.policies(o)
-		if len(policies) == 0 {
+		if len(policies) == 0 || o.isGone {
 			continue
 		}
 		q := pullQuestion{number: o.Number, head: o.head(), about: reviews}
@@ -145,7 +145,7 @@ func (l *Loop) takeLastLook(a pullAnswer) {
 		o.eligible = approvals.Eligibility{Reason: fmt.Sprintf("%s cannot be read: %s", o.name(), oneLine(a.err))}
 		return
 	case a.err != nil:
-	case a.proposal.Head != o.Proposal.Head:
+	case a.proposal.Head != o.Head:
 		o.isMoving = true
 		return
 	default:
@@ -165,15 +165,32 @@ func (l *Loop) takeEnd(a pullAnswer) {
 		return // it is asked again after the next look
 	}
 	delete(p.left, a.number)
+	gone := p.pull(a.number)
+	if gone != nil && !gone.isGone {
+		return // it is open again
+	}
 	switch pull := a.facts.Pulls[0]; {
 	case pull.Merged && pull.MergeCommit != "":
+		if gone != nil {
+			gone.isEnded = true // and keeps its turn until the branch has the merge
+		}
 		if len(p.landed) >= mostLanded {
 			clear(p.landed) // what is at work says it itself by now
 		}
 		p.landed[gitsrc.SHA(pull.MergeCommit)] = a.head
 	case !pull.Open:
 		p.closed[a.head] = fmt.Sprintf("#%d was closed without a merge", a.number)
+		p.forget(a.number)
 	case pull.Base != l.Branch:
 		p.closed[a.head] = fmt.Sprintf("#%d is not for %s any more", a.number, l.Branch)
+		p.forget(a.number)
+	}
+}
+
+// forget lets go of one that is gone.
+func (p *proposals) forget(number int) {
+	p.open = slices.DeleteFunc(p.open, func(o *openPull) bool { return o.Number == number })
+	for name, pulls := range p.touching {
+		p.touching[name] = slices.DeleteFunc(slices.Clone(pulls), func(o *openPull) bool { return o.Number == number })
 	}
 }

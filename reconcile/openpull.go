@@ -20,6 +20,8 @@ type openPull struct {
 	eligible approvals.Eligibility
 	merged   mergedPull
 	isMoving bool               // it has another head by now; the next look shows it
+	isEnded  bool               // what became of it is known
+	isGone   bool               // it has its turn and is not open any more; what became of it is being asked
 	failedIn render.ServiceName // whose canary failed
 }
 

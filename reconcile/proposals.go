@@ -124,19 +124,37 @@ func (l *Loop) propose(look pullsLook) {
 		delete(p.left, proposal.Number)
 	}
 	slices.SortFunc(p.open, func(a, b *openPull) int { return a.Number - b.Number })
+	var gone []*openPull
 	for _, o := range was {
 		if p.pull(o.Number) == nil {
-			delete(p.heard, o.Number)
-			if p.said[o.head()] != nil { // else there is nothing that would have to end
-				p.left[o.Number] = leftPull{head: o.head()}
-			}
+			gone = append(gone, l.noteLeft(o)...)
 		}
 	}
+	p.open = append(p.open, gone...)
+	slices.SortFunc(p.open, func(a, b *openPull) int { return a.Number - b.Number })
 	if first {
 		l.noteLeftBefore()
 	}
 	p.listedAt = look.head
 	l.mergeAll()
+}
+
+// noteLeft is for a pull request that is not open any more. One that has its
+// turn keeps it until it is known whether it was merged: the branch may have been
+// fetched before that, and its canary must not go only to come back.
+func (l *Loop) noteLeft(o *openPull) []*openPull {
+	p := &l.proposals
+	has := hasTurn(p.turns, Turn{o.Number, o.head()})
+	if has || p.said[o.head()] != nil { // else there is nothing that would have to end
+		p.left[o.Number] = leftPull{head: o.head()}
+	}
+	if has && !o.isEnded {
+		gone := &openPull{Proposal: o.Proposal, merged: o.merged, isGone: true}
+		gone.eligible.Reason = o.name() + " is not open any more"
+		return []*openPull{gone}
+	}
+	delete(p.heard, o.Number)
+	return nil
 }
 
 // noteLeftBefore finds the pull requests that had a slot when the process before
@@ -159,9 +177,9 @@ func (l *Loop) noteRead(unread *string, err error, what, so string) {
 	}
 	switch {
 	case *unread != "" && *unread != was:
-		l.Log.Error("cannot read "+what+"; "+so, "error", err)
+		l.Log.Error("cannot be read", "what", what, "so", so, "error", err)
 	case *unread == "" && was != "":
-		l.Log.Info("can read " + what + " again")
+		l.Log.Info("can be read again", "what", what)
 	}
 }
 
@@ -260,114 +278,6 @@ func (l *Loop) assign() []render.ServiceName {
 // before this process.
 func (p *proposals) started(o *openPull) bool {
 	return p.checked[o.Number] == o.head() || hasTurn(p.turns, Turn{o.Number, o.head()})
-}
-
-// turns are the slots as the records have them, and as they were given where a
-// record could not take it, because the service is suspended.
-func (l *Loop) turns() map[render.ServiceName]Turn {
-	turns := map[render.ServiceName]Turn{}
-	for name, number := range l.proposals.given {
-		if head := l.proposals.checked[number]; head != "" {
-			turns[name] = Turn{Pull: number, Head: head}
-		}
-	}
-	for _, name := range l.Services() {
-		if r, _, ok := l.Load(name); ok && r.Proposed != nil {
-			turns[name] = Turn{Pull: r.Proposed.Pull, Head: r.Proposed.Commit}
-		}
-	}
-	return turns
-}
-
-func hasTurn(turns map[render.ServiceName]Turn, t Turn) bool {
-	for _, has := range turns {
-		if has == t {
-			return true
-		}
-	}
-	return false
-}
-
-// bids are the pull requests that may have the canary now. An error takes
-// nothing from one that has it.
-func (l *Loop) bids() []Bid {
-	p := &l.proposals
-	var bids []Bid
-	still, idle := map[int]bidder{}, map[int]time.Time{}
-	for _, o := range p.open {
-		has := hasTurn(p.turns, Turn{o.Number, o.head()})
-		b, ok := l.bidOf(o)
-		switch {
-		case has && o.contentUnknown():
-			b = l.bidOfTurn(o)
-		case !ok, !o.eligible.Eligible() && !(has && o.eligible.Standing == approvals.StandingUnknown):
-			continue
-		}
-		since, known := p.bidding[o.Number]
-		if !known || since.head != b.Head {
-			since = bidder{b.Head, l.Now()}
-		}
-		still[o.Number], b.Since = since, since.since
-		if b.IdleIn = l.idleIn(b); b.holds(p.turns) && len(b.IdleIn) > 0 {
-			idle[o.Number] = l.Now()
-			if since, known := p.idle[o.Number]; known {
-				idle[o.Number] = since
-			}
-			b.Idle = idle[o.Number]
-		}
-		bids = append(bids, b)
-	}
-	p.bidding, p.idle = still, idle
-	return bids
-}
-
-// bidOf is what a pull request bids for.
-func (l *Loop) bidOf(o *openPull) (Bid, bool) {
-	o.failedIn = ""
-	b := Bid{Pull: o.Number, Head: o.head(), Digests: map[render.ServiceName]render.Digest{}, Passed: true}
-	for name, c := range o.merged.changes {
-		part := l.partOf(o, name)
-		if part.failed && (o.failedIn == "" || name < o.failedIn) {
-			o.failedIn = name
-		}
-		if !part.bids {
-			continue
-		}
-		b.Digests[name] = c.release.Digest
-		record, _, _ := l.Load(name)
-		at, passed := record.passed(c.release.Digest)
-		b.Passed = b.Passed && passed
-		if at.After(b.PassedAt) {
-			b.PassedAt = at
-		}
-	}
-	sound := !o.isMoving && !o.contentUnknown() && o.merged.fault == "" && len(o.merged.conflicts) == 0
-	return b, sound && o.failedIn == "" && len(b.Digests) > 0
-}
-
-// bidOfTurn is for a pull request whose content cannot be read now: it keeps
-// what it has.
-func (l *Loop) bidOfTurn(o *openPull) Bid {
-	b := Bid{Pull: o.Number, Head: o.head(), Digests: map[render.ServiceName]render.Digest{}}
-	for name, turn := range l.proposals.turns {
-		if turn == (Turn{o.Number, o.head()}) {
-			record, _, _ := l.Load(name)
-			b.Digests[name] = record.Proposed.Digest
-		}
-	}
-	return b
-}
-
-// idleIn are the services whose canary does not run what the bid is about.
-func (l *Loop) idleIn(b Bid) map[render.ServiceName]bool {
-	idle := map[render.ServiceName]bool{}
-	for name, digest := range b.Digests {
-		record, _, _ := l.Load(name)
-		if record.Canary == nil || record.Canary.Digest != digest {
-			idle[name] = true
-		}
-	}
-	return idle
 }
 
 // keep holds on to the releases that slots are given for, however the list of

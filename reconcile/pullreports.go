@@ -40,7 +40,7 @@ func (l *Loop) pullVerdict(o *openPull, policy approvals.Policy) approvals.Verdi
 	switch {
 	case !ok:
 		return approvals.Verdict{Reason: "the reviews of " + o.name() + " are not read yet"}
-	case h.facts.Problem == "" && h.facts.Commit != o.Proposal.Head:
+	case h.facts.Problem == "" && h.facts.Commit != o.Head:
 		return approvals.Verdict{Reason: o.name() + " is being pushed to"}
 	}
 	return approvals.JudgeOpen(h.facts, policy)
@@ -80,7 +80,7 @@ func (l *Loop) isKnown(o *openPull) bool {
 		}
 	}
 	h, heard := l.proposals.heard[o.Number]
-	return len(l.policies(o)) == 0 || heard && (h.facts.Problem != "" || h.facts.Commit == o.Proposal.Head)
+	return len(l.policies(o)) == 0 || heard && (h.facts.Problem != "" || h.facts.Commit == o.Head)
 }
 
 // unaffected is what is said of the approval when no service is known to change.
@@ -151,7 +151,7 @@ func (l *Loop) groupReports(g approvals.MergeGroup) (reported, bool) {
 	}
 	for _, number := range g.Pulls {
 		o := l.proposals.pull(number)
-		if o == nil || !l.isKnown(o) {
+		if o == nil || o.isGone || !l.isKnown(o) {
 			return nil, false
 		}
 		all = worst(all, l.pullReports(o))
@@ -187,7 +187,7 @@ func (l *Loop) openReports() map[gitsrc.SHA]saying {
 			if isFetched(o.Proposal) != own || !own && taken {
 				continue // a fork says nothing of a commit that is somebody else's
 			}
-			if !l.isKnown(o) {
+			if o.isGone || !l.isKnown(o) {
 				says[o.head()] = saying{isSilent: true}
 				continue
 			}

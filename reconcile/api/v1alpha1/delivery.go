@@ -10,6 +10,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:printcolumn:name="Full",type=string,JSONPath=`.status.full.short`,description="The commit that full runs"
 // +kubebuilder:printcolumn:name="Canary",type=string,JSONPath=`.status.canary.short`,description="The commit that the canary runs"
+// +kubebuilder:printcolumn:name="PR",type=integer,JSONPath=`.status.canary.pull`,description="The open pull request whose content the canary runs"
 // +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.step`,description="Where the release stands"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether what runs is what the branch says, and is healthy"
 // +kubebuilder:printcolumn:name="Waits on",type=string,JSONPath=`.status.waitsOn`,description="On whom it waits"

@@ -96,7 +96,7 @@ func TestTheDefinitionIsWhatKubectlUsersTypeAndSee(t *testing.T) {
 			wide = append(wide, c.Name)
 		}
 	}
-	if want := []string{"Full", "Canary", "Step", "Ready", "Waits on", "Reason", "Age"}; !slices.Equal(columns, want) {
+	if want := []string{"Full", "Canary", "PR", "Step", "Ready", "Waits on", "Reason", "Age"}; !slices.Equal(columns, want) {
 		t.Errorf("columns %v", columns)
 	}
 	if want := []string{"Pods", "Images", "Canary images", "Next"}; !slices.Equal(wide, want) {
