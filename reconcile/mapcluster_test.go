@@ -3,11 +3,13 @@ package reconcile_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"testing"
 
 	"banksman.dev/gitsrc"
 	"banksman.dev/reconcile"
@@ -26,10 +28,16 @@ type mapCluster struct {
 	views     map[render.ServiceName]reconcile.View
 	orders    map[render.ServiceName]reconcile.Orders
 	sent      int
+	happened  bool // somebody did something to it since it was last looked at
+
+	t         *testing.T
+	tracks    map[render.ObjectID]reconcile.Track
+	forbidden map[string]bool // texts of pull requests that are not merged
 }
 
-func newMapCluster() *mapCluster {
+func newMapCluster(t *testing.T) *mapCluster {
 	return &mapCluster{
+		t: t, tracks: map[render.ObjectID]reconcile.Track{}, forbidden: map[string]bool{},
 		objects: map[render.ObjectID]render.Object{}, uids: map[render.ObjectID]string{},
 		foreign: map[render.ObjectID]bool{},
 		bad:     map[string]bool{}, slow: map[string]bool{},
@@ -54,8 +62,12 @@ func (c *mapCluster) save(_ context.Context, r reconcile.Record, v reconcile.Vie
 
 func (c *mapCluster) apply(_ context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
 	var entries []reconcile.Entry
+	c.audit(s)
 	for _, o := range s.Objects {
 		id := o.ID()
+		if _, there := c.objects[id]; there && s.Proposed && c.tracks[id] != reconcile.TrackCanary {
+			return entries, &reconcile.ApplyError{Object: id, Permanent: true, Err: errors.New("it is not of this service's canary")}
+		}
 		if s.Borrowed[id] && c.foreign[id] {
 			continue
 		}
@@ -68,10 +80,40 @@ func (c *mapCluster) apply(_ context.Context, s reconcile.Set) ([]reconcile.Entr
 			c.objects[id] = o
 			c.sent++
 		}
+		c.tracks[id] = s.Track
 		entries = append(entries, reconcile.Entry{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, UID: c.uids[id], Track: s.Track})
 	}
 	return entries, nil
 }
+
+// audit: nothing but the canary's own objects may carry what is not merged.
+func (c *mapCluster) audit(s reconcile.Set) {
+	for _, o := range s.Objects {
+		b, err := json.Marshal(o)
+		if err != nil {
+			c.t.Error(err)
+		}
+		for text := range c.forbidden {
+			own := s.Proposed && s.Track == reconcile.TrackCanary && strings.HasSuffix(o.Name(), "-canary")
+			if !own && strings.Contains(string(b), text) {
+				c.t.Errorf("%s of %s was sent with %q, which is not merged", o, s.Track, text)
+			}
+		}
+	}
+}
+
+// forbid and allow follow what is proposed and not merged; what the cluster
+// has anyway is no secret.
+func (c *mapCluster) forbid(text string) {
+	for _, o := range c.objects {
+		if b, err := json.Marshal(o); err != nil || strings.Contains(string(b), text) {
+			return
+		}
+	}
+	c.forbidden[text] = true
+}
+
+func (c *mapCluster) allow(text string) { delete(c.forbidden, text) }
 
 func (c *mapCluster) prune(_ context.Context, _ render.ServiceName, entries []reconcile.Entry) ([]reconcile.Entry, error) {
 	for _, e := range entries {
