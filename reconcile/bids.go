@@ -16,11 +16,12 @@ func (l *Loop) bids() []Bid {
 	for _, o := range p.open {
 		b, ok := l.bidOf(o)
 		has := hasTurn(p.turns, Turn{o.Number, o.head()})
+		mayGoOn := o.eligible.Eligible() || has && o.eligible.Standing == approvals.StandingUnknown
 		unsure := o.contentUnknown() || o.eligible.Standing == approvals.StandingUnknown
 		switch was, known := p.bidding[o.Number]; {
-		case has && o.contentUnknown():
+		case has && mayGoOn && o.contentUnknown():
 			b = l.bidOfTurn(o)
-		case ok && (o.eligible.Eligible() || has && unsure):
+		case ok && mayGoOn:
 		case unsure && known && was.head == o.head():
 			still[o.Number] = was // what is not known costs nobody the place in the queue
 			continue
