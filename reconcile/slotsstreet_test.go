@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"banksman.dev/render"
 	"pgregory.net/rapid"
+
+	"banksman.dev/render"
 )
 
 // A street is many pull requests over a few services, and whose turn it is.
