@@ -65,7 +65,7 @@ test-short: ## Test what needs no cluster
 	go test ./... $(TESTFLAGS)
 
 .PHONY: model
-model: ## Walk the model of the decision to its full depth (about ten minutes)
+model: ## Walk the model of the decision to its full depth (about ten minutes on four cores)
 	BANKSMAN_MODEL_EVENTS=6 go test ./reconcile -run TestNoInterleaving -v -timeout 60m
 
 .PHONY: bench

@@ -102,8 +102,8 @@ func (l *Loop) idleIn(b Bid) map[render.ServiceName]bool {
 	return idle
 }
 
-// turns are the slots as the records have them, and as they were given where a
-// record could not take it, because the service is suspended.
+// turns are the slots as the records have them, and as they were given or go
+// with another one where a record could not take it: the service is suspended.
 func (l *Loop) turns() map[render.ServiceName]Turn {
 	turns := map[render.ServiceName]Turn{}
 	for name, number := range l.proposals.given {
@@ -114,6 +114,18 @@ func (l *Loop) turns() map[render.ServiceName]Turn {
 	for _, name := range l.Services() {
 		if r, _, ok := l.Load(name); ok && r.Proposed != nil {
 			turns[name] = Turn{Pull: r.Proposed.Pull, Head: r.Proposed.Commit}
+		}
+	}
+	for _, o := range l.proposals.open {
+		turn := Turn{o.Number, o.head()}
+		if !hasTurn(turns, turn) {
+			continue
+		}
+		for name := range o.merged.changes {
+			_, orders, _ := l.Load(name)
+			if _, taken := turns[name]; !taken && orders.Suspend.holds(l.Now()) {
+				turns[name] = turn
+			}
 		}
 	}
 	return turns

@@ -84,6 +84,9 @@ func (l *Loop) askReviews() []pullQuestion {
 		ask = append(ask, q)
 	}
 	slices.SortStableFunc(ask, func(a, b pullQuestion) int { return p.heard[a.number].poll - p.heard[b.number].poll })
+	if l.isOnce {
+		return ask // nobody comes back for the others
+	}
 	return ask[:min(len(ask), mostFacts)]
 }
 

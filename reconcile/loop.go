@@ -71,6 +71,7 @@ type Settings struct {
 type state struct {
 	head       gitsrc.SHA
 	fetchErr   error
+	isOnce     bool // the process ends after this look
 	moved      bool // a last look before full found another head
 	polls      int  // counts the polls: what was read from the forge counts for one of them
 	content    contents
@@ -96,7 +97,7 @@ type trouble struct {
 // Run polls and reconciles until the context ends. The branch is fetched
 // beside the loop, so that a Git server that hangs delays no repair, and the
 // pull requests are looked at beside both, so that a forge that hangs delays no
-// rollback.
+// rollback. Only statuses are written by the loop itself, at its end.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
 	tick := time.NewTicker(l.Interval)
@@ -162,6 +163,7 @@ func (l *Loop) Run(ctx context.Context) error {
 // people. It returns what failed.
 func (l *Loop) Once(ctx context.Context) error {
 	l.begin()
+	l.isOnce = true
 	due := l.poll(l.fetch(ctx))
 	if l.fetchErr != nil {
 		return l.fetchErr

@@ -220,7 +220,12 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 	var canary *Ref
 	if s := o.Record.Canary; s != nil {
 		canary = &s.Ref
-		if _, err := l.releaseOf(o.Record.Service, canary); err != nil && s.Pull != 0 {
+		_, err := l.releaseOf(o.Record.Service, canary)
+		switch {
+		case s.Pull == 0 || err == nil:
+		case o.Head.Problem == ProblemNone && s.Digest == o.Head.Digest:
+			canary = &o.Head.Ref // merged: the same content
+		default:
 			// It goes, or nobody knows; that must not hide what full is like.
 			o.Canary, canary = Live{Health: Missing, Message: oneLine(err)}, nil
 		}

@@ -117,8 +117,12 @@ func (l *Loop) propose(look pullsLook) {
 	p.open = nil
 	for _, proposal := range look.open {
 		o := &openPull{Proposal: proposal, eligible: approvals.Eligible(proposal, l.proposalRules())}
-		if b := before[o.Number]; b != nil && b.head() == o.head() {
+		switch b := before[o.Number]; {
+		case b == nil:
+		case b.head() == o.head():
 			o.merged = b.merged
+		case p.said[b.head()] != nil:
+			p.closed[b.head()] = "superseded by " + o.head().Short()
 		}
 		p.open = append(p.open, o)
 		delete(p.left, proposal.Number)

@@ -69,6 +69,8 @@ func (l *Loop) findPart(o *openPull, name render.ServiceName) pullPart {
 		return says(successReport("the service is new: its canary runs after the merge"))
 	case !c.release.HasCanary:
 		return says(successReport("the catalog names no canary for this service"))
+	case record.Promoted == nil && record.Rolling != nil:
+		return says(pendingReport("waits until the first release has reached full"))
 	case record.Promoted == nil:
 		return says(successReport("nothing was promoted yet: its canary runs after the merge"))
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -44,17 +45,13 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 			}
 		}
 	}
-	if err := l.sendPulls(ctx, says); err != nil {
-		return err
-	}
+	err := l.sendPulls(ctx, says)
 	p.unsaid = false
 	if !upToDate {
-		return nil
-	}
-	maps.DeleteFunc(p.closed, func(head gitsrc.SHA, _ string) bool { _, open := says[head]; return open })
-	if err := l.endClosed(ctx); err != nil {
 		return err
 	}
+	maps.DeleteFunc(p.closed, func(head gitsrc.SHA, _ string) bool { _, open := says[head]; return open })
+	err = errors.Join(err, l.endClosed(ctx))
 	left := map[gitsrc.SHA]bool{}
 	for _, of := range p.left {
 		left[of.head] = true
@@ -63,7 +60,7 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 		_, still := says[c]
 		return !still && !left[c]
 	})
-	return nil
+	return err
 }
 
 // ended: nothing of it is pending any more.
@@ -82,22 +79,49 @@ func (l *Loop) sendPulls(ctx context.Context, says map[gitsrc.SHA]saying) error 
 	if l.Now().Sub(p.hour) >= time.Hour {
 		p.hour, p.sentHourly = l.Now(), 0
 	}
+	var errs []error
 	for _, c := range slices.SortedFunc(maps.Keys(says), l.firstToSay()) {
-		if p.sent >= mostSent || p.sentHourly >= mostSentHourly {
-			return nil // the others come at later looks
+		if !l.isOnce && p.sent >= mostSent || p.sentHourly >= mostSentHourly {
+			break // the others come at later looks
 		}
 		s := says[c]
 		if s.isSilent {
 			continue
 		}
 		links := l.dashboards(s.catalogAt, s.revision, s.reports)
-		n, err := l.postOne(ctx, p.said, c, Statuses(l.Environment, s.reports, links, pullStages))
-		p.sent, p.sentHourly = p.sent+n, p.sentHourly+n
+		statuses := Statuses(l.Environment, s.reports, links, pullStages)
+		n, err := l.postOne(ctx, p.said, c, append(statuses, l.outdated(c, statuses)...))
+		p.sent, p.sentHourly = p.sent+1, p.sentHourly+n
 		if err != nil {
-			return err // the forge takes no more now, or is down
+			errs = append(errs, err)
+		}
+		if len(errs) == mostFailures {
+			break // the forge takes no more now, or is down
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// outdated ends what is pending on a head for a service that its pull request
+// does not change any more, or that is not told apart any more: it says what is
+// said of all.
+func (l *Loop) outdated(c gitsrc.SHA, statuses []approvals.Status) []approvals.Status {
+	wanted := map[string]approvals.Status{}
+	for _, s := range statuses {
+		wanted[s.Context] = s
+	}
+	var ends []approvals.Status
+	for _, name := range l.known() {
+		for _, stage := range pullStages {
+			context := statusContext(l.Environment, name, stage)
+			_, told := wanted[context]
+			if s := l.proposals.said[c][context]; s.State == approvals.Pending && !told {
+				end := wanted[statusContext(l.Environment, "", stage)]
+				ends = append(ends, approvals.NewStatus(context, end.State, end.Description, end.TargetURL))
+			}
+		}
+	}
+	return ends
 }
 
 // firstToSay puts those first whose canary people wait for, then what is not a
@@ -135,9 +159,11 @@ func (l *Loop) firstToSay() func(a, b gitsrc.SHA) int {
 // endClosed ends what was said to be pending on heads that will never be merged.
 func (l *Loop) endClosed(ctx context.Context) error {
 	p := &l.proposals
+	var errs []error
 	for _, head := range slices.Sorted(maps.Keys(p.closed)) {
 		if _, err := l.postOne(ctx, p.said, head, nil); err != nil { // what stands there, if that is not known
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.said[head])) {
 			s := p.said[head][name]
@@ -146,11 +172,15 @@ func (l *Loop) endClosed(ctx context.Context) error {
 			}
 			s = approvals.NewStatus(s.Context, approvals.Error, p.closed[head], s.TargetURL)
 			if err := l.Post(ctx, head, s); err != nil {
-				return err
+				errs = append(errs, err)
+				break
 			}
 			p.said[head][name] = s
 		}
-		delete(p.closed, head)
+		delete(p.closed, head) // what it did not take now it hardly will
+		if len(errs) == mostFailures {
+			break
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -38,19 +38,23 @@ type Turn struct {
 // was kept from running for that long and somebody who is not wants one. The others
 // come in the order in which they began to bid; one that cannot have all its
 // slots yet keeps later ones from taking the rest, so that it is not passed over
-// for ever. Who has passed already comes last, on what is left.
+// for ever, unless it waits for one in which nobody can run. Who has passed already comes last, on what is left.
 //
 // It returns who gets each service's slot, and whom each of the others waits for.
 func Slots(bids []Bid, turns map[render.ServiceName]Turn, slotTime time.Duration, now time.Time) (
 	given map[render.ServiceName]int, waits map[int][]int,
 ) {
 	var staying, open, passed []Bid
+	stuck := map[render.ServiceName]bool{} // whose canary nobody can run
 	for _, b := range slices.SortedFunc(slices.Values(bids), firstCome) {
 		passedLong := b.Passed && now.Sub(b.PassedAt) >= slotTime && wanted(b, bids, nil)
 		idleLong := len(b.IdleIn) > 0 && now.Sub(b.Idle) >= slotTime && wanted(b, bids, b.IdleIn)
 		switch holds := b.holds(turns); {
 		case holds && !passedLong && !idleLong:
 			staying = append(staying, b)
+			if len(b.IdleIn) > 0 && now.Sub(b.Idle) >= slotTime {
+				maps.Copy(stuck, b.IdleIn)
+			}
 		case b.Passed || holds:
 			passed = append(passed, b)
 		default:
@@ -61,14 +65,18 @@ func Slots(bids []Bid, turns map[render.ServiceName]Turn, slotTime time.Duration
 	claimed := map[render.ServiceName][]int{} // given to, or kept for
 	for _, b := range slices.Concat(staying, open, passed) {
 		var before []int
+		isStuck := false
 		for name := range b.Digests {
 			before = append(before, claimed[name]...)
+			isStuck = isStuck || stuck[name]
 		}
 		for name := range b.Digests {
 			if len(before) == 0 {
 				given[name] = b.Pull
 			}
-			claimed[name] = append(claimed[name], b.Pull)
+			if len(before) == 0 || !isStuck {
+				claimed[name] = append(claimed[name], b.Pull)
+			}
 		}
 		if len(before) > 0 {
 			slices.Sort(before)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"banksman.dev/approvals"
 	"banksman.dev/gitsrc"
@@ -30,10 +31,6 @@ type reported map[render.ServiceName]Report
 // when there are few enough to read. The service "" stands for all of them and
 // has no contexts of its own. Links say where a person looks at a service.
 func Statuses(environment string, reports map[render.ServiceName]Report, links map[render.ServiceName]string, stages []Stage) []approvals.Status {
-	prefix := "banksman/"
-	if environment != "" {
-		prefix += environment + "/"
-	}
 	names := slices.Sorted(maps.Keys(reports))
 	var statuses []approvals.Status
 	for _, stage := range stages {
@@ -46,7 +43,7 @@ func Statuses(environment string, reports map[render.ServiceName]Report, links m
 			all = append(all, s)
 			if name != "" && len(names) <= mostNamed {
 				statuses = append(statuses, approvals.NewStatus(
-					prefix+string(name)+"/"+string(stage), s.State, s.Description, links[name]))
+					statusContext(environment, name, stage), s.State, s.Description, links[name]))
 			}
 		}
 		state, text := summary(names, all)
@@ -54,9 +51,20 @@ func Statuses(environment string, reports map[render.ServiceName]Report, links m
 		if len(names) == 1 {
 			link = links[names[0]]
 		}
-		statuses = append(statuses, approvals.NewStatus(prefix+string(stage), state, text, link))
+		statuses = append(statuses, approvals.NewStatus(statusContext(environment, "", stage), state, text, link))
 	}
 	return statuses
+}
+
+// statusContext is the name of a stage's status: of one service, or of all.
+func statusContext(environment string, name render.ServiceName, stage Stage) string {
+	parts := []string{"banksman"}
+	for _, part := range []string{environment, string(name)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(append(parts, string(stage)), "/")
 }
 
 // summary is pending as long as one is, and the worst after that.
@@ -82,6 +90,9 @@ func summary(names []render.ServiceName, all []StageReport) (approvals.StatusSta
 	}
 	if state == approvals.Success {
 		return state, fmt.Sprintf("all %d services", len(all))
+	}
+	if names[worst] == "" {
+		return state, all[worst].Description
 	}
 	return state, fmt.Sprintf("%d of %d services; %s: %s", same, len(all), names[worst], all[worst].Description)
 }
@@ -118,8 +129,12 @@ func (l *Loop) postAll(ctx context.Context) error {
 	var errs []error
 	for _, c := range slices.Sorted(maps.Keys(commits)) {
 		statuses := Statuses(l.Environment, commits[c], l.dashboards(c, c, commits[c]), branchStages)
-		_, err := l.postOne(ctx, l.said, c, statuses)
-		errs = append(errs, err)
+		if _, err := l.postOne(ctx, l.said, c, statuses); err != nil {
+			errs = append(errs, err)
+		}
+		if len(errs) == mostFailures {
+			return errors.Join(errs...) // the forge is down, or takes no more now
+		}
 	}
 	for c := range l.said {
 		if commits[c] == nil {
@@ -195,15 +210,15 @@ func (l *Loop) dashboards(catalogAt, revision gitsrc.SHA, reports reported) map[
 
 // postOne asks once what stands on a commit, so that a restart says nothing
 // twice. What it reads is never an input to a decision. It says how many
-// requests it made.
+// statuses it sent.
 func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approvals.Status, c gitsrc.SHA, statuses []approvals.Status) (sent int, err error) {
 	said := all[c]
 	if said == nil {
 		there, err := l.Posted(ctx, c)
 		if err != nil {
-			return 1, err
+			return 0, err
 		}
-		said, sent = map[string]approvals.Status{}, 1
+		said = map[string]approvals.Status{}
 		for _, s := range there {
 			said[s.Context] = s
 		}

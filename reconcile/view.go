@@ -122,6 +122,8 @@ func (d *draft) viewProgress(v *View) {
 	case !d.canaryPassed():
 		v.Step = StepCanary
 		v.Reason = "the canary of " + head + " is rolling out" + progress(d.o.Canary)
+	case d.slotHolds(d.o.Head.Digest) && d.record.Canary.Pull != 0:
+		v.Step, v.Reason = StepCanary, fmt.Sprintf("the canary of %s is that of #%d, which has passed", head, d.record.Canary.Pull)
 	case !d.canaryHealthyNow() && !d.slotLent():
 		v.Step, v.Reason = StepCanary, "the canary of "+head+" passed and is not healthy now"+progress(d.o.Canary)
 	case approved(d.o.Verdict):

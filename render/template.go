@@ -190,7 +190,7 @@ func explain(expression, message string) (problem, try string) {
 	}
 	if strings.Contains(message, "map has no entry for key") || strings.Contains(message, "nil pointer evaluating") {
 		try = "set it in values"
-		if strings.HasPrefix(expression, ".system") {
+		if strings.Contains(expression, ".system") {
 			try = "known under .system: SERVICE, VARIANT, NAMESPACE, BASE"
 		} else if strings.HasPrefix(expression, ".") && !strings.HasPrefix(expression, ".values") {
 			try = "known here: .system and .values"

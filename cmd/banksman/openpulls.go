@@ -77,7 +77,7 @@ func reasonInList(d v1alpha1.Delivery) string {
 func firstPull(d v1alpha1.Delivery, width int) string {
 	pulls, rest := pullsOf(d), ""
 	if more := len(pulls) - 1; more > 0 {
-		rest = fmt.Sprintf("; and %d more", more)
+		rest = fmt.Sprintf("; and %d more pull requests", more)
 	}
 	if width > 0 {
 		return cut(pulls[0], width-len(rest)) + rest
