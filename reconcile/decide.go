@@ -73,7 +73,7 @@ func (d *draft) usable() bool {
 	if d.o.Head.Problem != ProblemNone {
 		return false
 	}
-	_, held := d.record.hold(d.o.Head.Digest)
+	_, held := d.record.holdOn(d.o.Head.Ref)
 	return !held
 }
 
@@ -149,7 +149,7 @@ func (d *draft) settleRetry() {
 			d.record.forgetPass(h.Digest)
 		}
 	}
-	h, held := d.record.hold(d.o.Head.Digest)
+	h, held := d.record.holdOn(d.o.Head.Ref)
 	if d.o.Head.Problem != ProblemNone || !held {
 		return
 	}
@@ -189,7 +189,7 @@ func (d *draft) settleCanary() {
 func (d *draft) slotEnded() bool {
 	digest := d.record.Canary.Digest
 	_, passed := d.record.passed(digest)
-	_, held := d.record.hold(digest)
+	_, held := d.record.holdOn(d.record.Canary.Ref)
 	return passed || held || d.record.runs(digest)
 }
 
@@ -224,7 +224,7 @@ func (d *draft) rollingFailed() (string, bool) {
 
 // hold keeps a digest from being tried again, and ends its history.
 func (d *draft) hold(r Ref, stage Stage, reason string) {
-	d.record.addHold(Hold{Commit: r.Commit, Pull: r.Pull, Digest: r.Digest, Stage: stage, Reason: reason, Since: d.o.Now})
+	d.record.addHold(Hold{Commit: r.Commit, Pull: r.Pull, Alone: r.Pull != 0 && d.o.ProposedAlone, Digest: r.Digest, Stage: stage, Reason: reason, Since: d.o.Now})
 	if r.Pull != 0 {
 		return // the pull request's own statuses say it; it is no release yet
 	}

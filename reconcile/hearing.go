@@ -45,6 +45,7 @@ type pullAnswer struct {
 const (
 	mostFacts    = 50
 	mostFailures = 3 // in a row: the forge is down
+	mostTries    = 5 // to find out what became of one; the forge hides some for good
 )
 
 // questions are what the loop wants to know now. The reviews are asked for once
@@ -61,10 +62,11 @@ func (l *Loop) questions() []pullQuestion {
 		return ask
 	}
 	p.unheard = false
+	ask = append(ask, l.askReviews()...)
 	for _, number := range slices.Sorted(maps.Keys(p.left)) {
 		ask = append(ask, pullQuestion{number: number, head: p.left[number].head, about: ended})
 	}
-	return append(ask, l.askReviews()...)
+	return ask
 }
 
 func (l *Loop) askReviews() []pullQuestion {
@@ -164,30 +166,45 @@ const mostLanded = 1000
 // head of a merged one says what the branch commit says, until that ends.
 func (l *Loop) takeEnd(a pullAnswer) {
 	p := &l.proposals
-	if a.err != nil || len(a.facts.Pulls) != 1 {
-		return // it is asked again after the next look
+	if left, ok := p.left[a.number]; ok && (a.err != nil || len(a.facts.Pulls) != 1) {
+		if left.tries++; left.tries < mostTries {
+			p.left[a.number] = left // it is asked again after the next look
+			return
+		}
+		delete(p.left, a.number)
+		p.closed[a.head] = fmt.Sprintf("#%d is not there any more", a.number)
+		p.forget(a.number)
+		return
 	}
 	delete(p.left, a.number)
 	gone := p.pull(a.number)
 	if gone != nil && !gone.isGone {
 		return // it is open again
 	}
+	if len(a.facts.Pulls) != 1 {
+		return
+	}
 	switch pull := a.facts.Pulls[0]; {
+	case pull.Base != l.Branch:
+		p.closed[a.head] = fmt.Sprintf("#%d is not for %s any more", a.number, l.Branch)
+		p.forget(a.number)
 	case pull.Merged && pull.MergeCommit != "":
 		if gone != nil {
 			gone.isEnded = true // and keeps its turn until the branch has the merge
 		}
-		if len(p.landed) >= mostLanded {
-			clear(p.landed) // what is at work says it itself by now
-		}
-		p.landed[gitsrc.SHA(pull.MergeCommit)] = a.head
+		p.noteLanded(gitsrc.SHA(pull.MergeCommit), a.head)
 	case !pull.Open:
 		p.closed[a.head] = fmt.Sprintf("#%d was closed without a merge", a.number)
 		p.forget(a.number)
-	case pull.Base != l.Branch:
-		p.closed[a.head] = fmt.Sprintf("#%d is not for %s any more", a.number, l.Branch)
-		p.forget(a.number)
 	}
+}
+
+// noteLanded remembers which head became a commit of the branch.
+func (p *proposals) noteLanded(commit, head gitsrc.SHA) {
+	if len(p.landed) >= mostLanded {
+		clear(p.landed) // what is at work says it itself by now
+	}
+	p.landed[commit] = head
 }
 
 // forget lets go of one that is gone.

@@ -111,6 +111,8 @@ type Observed struct {
 	// is taken away.
 	Proposed       *Ref
 	ProposedUnread string
+	// ProposedAlone: its canary runs without the shared objects that it changes.
+	ProposedAlone bool
 	// ProposedVerdict is what the reviews of that pull request say so far.
 	ProposedVerdict approvals.Verdict
 	// Proposals are the other open pull requests that change the service, and what

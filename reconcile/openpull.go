@@ -51,6 +51,7 @@ type change struct {
 	fault     string            // why it cannot be rendered
 	isNew     bool              // the branch's catalog does not name the service
 	onlySteps bool              // the objects stay the same, and the steps of its releases change
+	sameSteps bool              // they do not change
 	leaves    bool              // the pull request takes it out of the catalog
 	shared    []render.ObjectID // shared objects that it changes: its canary runs with the old ones
 
@@ -149,7 +150,8 @@ func (l *Loop) renderMerge(m *mergedPull, in catalogAt, merge *gitsrc.Merge, tou
 			c.release, c.shared = after.release, changedShared(after.release, &before.release)
 			c.release.Full = nil // never applied, and large
 			c.onlySteps = had && same(before, after)
-			if c.onlySteps && was.RulesDigest() == is.RulesDigest() {
+			c.sameSteps = had && was.RulesDigest() == is.RulesDigest()
+			if c.onlySteps && c.sameSteps {
 				continue
 			}
 		}

@@ -213,7 +213,7 @@ func TestAPullRequestOpenedAnewSaysNothingOfWhatWasMergedBefore(t *testing.T) {
 	w.look()
 	squashed := w.push(bump("v2", "a"))
 	w.open = nil
-	w.facts[12] = approvals.Facts{Pulls: []approvals.PullRequest{{Number: 12, Merged: true, MergeCommit: approvals.SHA(squashed)}}}
+	w.facts[12] = approvals.Facts{Pulls: []approvals.PullRequest{{Number: 12, Base: "main", Merged: true, MergeCommit: approvals.SHA(squashed)}}}
 	w.orders["a"] = Orders{Acknowledge: squashed}
 	w.look()
 	w.look()

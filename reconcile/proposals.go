@@ -59,6 +59,7 @@ type bidder struct {
 type leftPull struct {
 	head   gitsrc.SHA
 	before bool // it left while no process ran: what was said on it is not known
+	tries  int
 }
 
 // A refusedPull is content that may not run before it is merged, as the cluster
@@ -100,6 +101,9 @@ func (l *Loop) propose(look pullsLook) {
 	}
 	l.noteRead(&p.unread, look.err, "the open pull requests", "who has a canary keeps it")
 	if look.err != nil {
+		if look.faults != nil {
+			p.faults = look.faults // what rests goes on resting
+		}
 		return
 	}
 	l.noteRead(&p.unqueued, look.groupsErr, "the merge queue", "its commits get no statuses")
@@ -150,7 +154,7 @@ func (l *Loop) noteLeft(o *openPull) []*openPull {
 	p := &l.proposals
 	has := hasTurn(p.turns, Turn{o.Number, o.head()})
 	if has || p.said[o.head()] != nil { // else there is nothing that would have to end
-		p.left[o.Number] = leftPull{head: o.head()}
+		p.left[o.Number] = leftPull{head: o.head(), tries: p.left[o.Number].tries}
 	}
 	if has && !o.isEnded {
 		gone := &openPull{Proposal: o.Proposal, merged: o.merged, isGone: true}

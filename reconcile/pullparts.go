@@ -13,6 +13,9 @@ import (
 
 var errMoving = errors.New("it is being pushed to")
 
+// canaryIsHealthy is true only as long as the pull request has the canary.
+const canaryIsHealthy = "the canary is healthy"
+
 // A pullPart is where one of the services stands that a pull request changes.
 type pullPart struct {
 	bids     bool // it may run as the service's canary
@@ -62,7 +65,7 @@ func (l *Loop) findPart(o *openPull, name render.ServiceName) pullPart {
 		return pullPart{restores: was, report: successReport("restores " + was.Short() + ": no canary needed")}
 	}
 	if h, held := record.hold(digest); held {
-		return pullPart{failed: true, report: failureReport(h.Reason)}
+		return pullPart{failed: true, report: failureReport(h.Reason + oldShared(c))}
 	}
 	switch {
 	case c.isNew:
@@ -180,7 +183,7 @@ func (l *Loop) pullCanary(o *openPull, name render.ServiceName) StageReport {
 	case passed && has && !s.Healthy:
 		return pendingReport("the canary passed and is not healthy now" + progress(l.lastLog[name].Canary))
 	case passed && has:
-		return successReport("the canary is healthy" + oldShared(o.merged.changes[name]))
+		return successReport(canaryIsHealthy + oldShared(o.merged.changes[name]))
 	case passed:
 		return successReport("the canary was healthy" + oldShared(o.merged.changes[name]))
 	case has && !l.proposals.started(o):

@@ -19,7 +19,7 @@ func (l *Loop) policies(o *openPull) map[render.ServiceName]approvals.Policy {
 		of[""] = l.Floor
 	}
 	for _, name := range o.merged.touched {
-		if c := o.merged.changes[name]; c != nil && c.fault == "" && l.partOf(o, name).restores != "" {
+		if c := o.merged.changes[name]; c != nil && c.fault == "" && l.approvedBefore(o, name) != "" {
 			continue
 		}
 		of[name] = PolicyOf(l.rulesFor(name), l.Floor)
@@ -54,7 +54,7 @@ func (l *Loop) pullReports(o *openPull) reported {
 		reports[name] = Report{Approval: approvalReport(l.pullVerdict(o, policy))}
 	}
 	for name := range o.merged.changes {
-		if was := l.partOf(o, name).restores; was != "" {
+		if was := l.approvedBefore(o, name); was != "" {
 			reports[name] = Report{Approval: successReport("restores " + was.Short() + ", which was approved before")}
 		}
 	}
@@ -81,6 +81,14 @@ func (l *Loop) isKnown(o *openPull) bool {
 	}
 	h, heard := l.proposals.heard[o.Number]
 	return len(l.policies(o)) == 0 || heard && (h.facts.Problem != "" || h.facts.Commit == o.Head)
+}
+
+// approvedBefore is the commit whose content a pull request restores, steps and all.
+func (l *Loop) approvedBefore(o *openPull, name render.ServiceName) gitsrc.SHA {
+	if c := o.merged.changes[name]; c == nil || !c.sameSteps {
+		return ""
+	}
+	return l.partOf(o, name).restores
 }
 
 // unaffected is what is said of the approval when no service is known to change.
@@ -187,7 +195,7 @@ func (l *Loop) openReports() map[gitsrc.SHA]saying {
 			if isFetched(o.Proposal) != own || !own && taken {
 				continue // a fork says nothing of a commit that is somebody else's
 			}
-			if o.isGone || !l.isKnown(o) {
+			if o.isGone || said.isSilent || !l.isKnown(o) {
 				says[o.head()] = saying{isSilent: true}
 				continue
 			}

@@ -95,7 +95,7 @@ func (f *headFetch) all(ctx context.Context, want map[int]gitsrc.SHA) error {
 	if len(numbers) == 1 {
 		fault := headFault{head: want[numbers[0]], err: err}
 		if errors.Is(err, gitsrc.ErrTooLarge) {
-			fault.rests = restsAfterFault
+			fault.rests, f.failures = restsAfterFault, 0 // the server is well
 		}
 		f.faults[numbers[0]] = fault
 		return nil

@@ -167,8 +167,8 @@ func (l *Loop) endClosed(ctx context.Context) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.said[head])) {
 			s := p.said[head][name]
-			if s.State != approvals.Pending {
-				continue
+			if s.State != approvals.Pending && !strings.HasPrefix(s.Description, canaryIsHealthy) {
+				continue // it stays true
 			}
 			s = approvals.NewStatus(s.Context, approvals.Error, p.closed[head], s.TargetURL)
 			if err := l.Post(ctx, head, s); err != nil {

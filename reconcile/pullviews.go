@@ -27,6 +27,7 @@ func (l *Loop) lookAtProposals(o *Observed) {
 		return
 	}
 	t := l.toldOf(o.Record.Service)
+	o.ProposedAlone = t.alone
 	o.Proposed, o.ProposedUnread, o.ProposedVerdict, o.Proposals = t.ref, t.unread, t.verdict, t.others
 	p.told[o.Record.Service] = t.String()
 }
@@ -34,6 +35,7 @@ func (l *Loop) lookAtProposals(o *Observed) {
 // A telling is what a decision is told of the open pull requests.
 type telling struct {
 	ref     *Ref
+	alone   bool
 	unread  string
 	verdict approvals.Verdict
 	others  []string
@@ -53,6 +55,7 @@ func (l *Loop) toldOf(name render.ServiceName) telling {
 		c, has := o.merged.changes[name], p.has(o, name)
 		switch {
 		case has && c != nil && p.started(o):
+			t.alone = len(c.shared) > 0
 			t.ref = &Ref{Commit: o.head(), Digest: c.release.Digest, Pull: o.Number}
 			t.verdict = l.pullVerdict(o, PolicyOf(l.rulesFor(name), l.Floor))
 		case has || o.eligible.Standing != approvals.StandingAfterMerge:
@@ -60,7 +63,7 @@ func (l *Loop) toldOf(name render.ServiceName) telling {
 			if !all {
 				report = l.pullCanary(o, name)
 			}
-			t.others = append(t.others, o.name()+": "+report.Description)
+			t.others = append(t.others, o.name()+": "+report.Description+l.afterCanary(o, name, report))
 		}
 	}
 	if number := p.given[name]; number != 0 && t.ref == nil {
@@ -70,6 +73,21 @@ func (l *Loop) toldOf(name render.ServiceName) telling {
 		t.others = append(t.others[:mostShown], fmt.Sprintf("and %d more", more))
 	}
 	return t
+}
+
+// afterCanary is what a pull request waits for that no canary holds up.
+func (l *Loop) afterCanary(o *openPull, name render.ServiceName, canary StageReport) string {
+	if canary.State != approvals.Success || l.approvedBefore(o, name) != "" {
+		return ""
+	}
+	switch v := l.pullVerdict(o, PolicyOf(l.rulesFor(name), l.Floor)); v.State {
+	case approvals.Approved:
+		return "; it can be merged"
+	case approvals.Waiting, approvals.Blocked:
+		return "; " + v.Reason
+	case approvals.Unknown:
+	}
+	return ""
 }
 
 // toTell are the services whose last decision was told something else.
@@ -97,6 +115,8 @@ func (d *draft) viewPulls() []string {
 		says += suspendedSentence(d.o.Orders.Suspend)
 	case !d.slotHolds(p.Digest):
 		says = fmt.Sprintf("#%d is next, after the branch's own canary", p.Pull)
+	case passed && !d.record.Canary.Healthy && d.record.Canary.HealthSince.Equal(d.record.Canary.Since):
+		says += "it is rolled out again" + progress(d.o.Canary)
 	case passed && !d.record.Canary.Healthy:
 		says += "it passed and is not healthy now" + progress(d.o.Canary)
 	case passed:

@@ -50,6 +50,9 @@ const (
 type Hold struct {
 	Commit gitsrc.SHA
 	Pull   int // the open pull request whose canary failed; 0: the branch's
+	// Alone: it ran without the shared objects that it changes, and may run well
+	// with them. It is no hold on the branch then.
+	Alone  bool
 	Digest render.Digest
 	Stage  Stage // the stage that failed
 	Reason string
@@ -192,6 +195,15 @@ func (r Record) hold(d render.Digest) (Hold, bool) {
 		return Hold{}, false
 	}
 	return r.Holds[i], true
+}
+
+// holdOn finds what holds a release: of the branch, or of a pull request.
+func (r Record) holdOn(ref Ref) (Hold, bool) {
+	h, held := r.hold(ref.Digest)
+	if held && h.Alone && ref.Pull == 0 {
+		return Hold{}, false
+	}
+	return h, held
 }
 
 // report finds the report on a commit.

@@ -61,7 +61,7 @@ func (d *draft) trimReports() {
 // headReport says how far the head's commit has come.
 func (d *draft) headReport() Report {
 	r, _ := d.record.report(d.o.Head.Commit)
-	if h, held := d.record.hold(d.o.Head.Digest); held && d.o.Head.Problem == ProblemNone && !r.ended() {
+	if h, held := d.record.holdOn(d.o.Head.Ref); held && d.o.Head.Problem == ProblemNone && !r.ended() {
 		// Held content came back with another commit.
 		r.fail(h.Stage, "held since "+h.Commit.Short()+": "+h.Reason)
 	}

@@ -169,7 +169,9 @@ func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[git
 			}
 			// What ended long ago was said: after a restart it is not read again.
 			if head != "" && (!r.ended() || record.standsAt(r.Commit) || l.proposals.said[head] != nil) {
-				mirrors[head] = saying{reports: commits[r.Commit], revision: r.Commit, catalogAt: r.Commit}
+				// Rebased, it became several commits.
+				of := worst(mirrors[head].reports, commits[r.Commit])
+				mirrors[head] = saying{reports: of, revision: r.Commit, catalogAt: r.Commit}
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func (l *Loop) headNeedsVerdict(o *Observed) bool {
 		return false
 	}
 	_, rollback := o.Record.recent(o.Head.Digest)
-	_, held := o.Record.hold(o.Head.Digest)
+	_, held := o.Record.holdOn(o.Head.Ref)
 	return !rollback && (!held || o.Orders.Retry != o.Record.RetryUsed)
 }
 
@@ -133,7 +133,11 @@ func (l *Loop) ask(ctx context.Context, key verdictKey, needed []gitsrc.SHA, poi
 			facts.Problem = err.Error()
 		}
 		facts.Commit, facts.Branch = approvals.SHA(c), l.Branch
-		judged = append(judged, approvals.Judge(facts, policy))
+		v := approvals.Judge(facts, policy)
+		if v.PullRequestHead != "" {
+			l.proposals.noteLanded(c, gitsrc.SHA(v.PullRequestHead))
+		}
+		judged = append(judged, v)
 	}
 	v := approvals.JudgeRange(judged)
 	l.verdicts[key] = heard{question: question, poll: l.polls, verdict: v}

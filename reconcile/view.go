@@ -106,7 +106,7 @@ func (d *draft) rolledBack() bool {
 }
 
 func (d *draft) viewHeld(v *View) {
-	h, _ := d.record.hold(d.o.Head.Digest)
+	h, _ := d.record.holdOn(d.o.Head.Ref)
 	v.Step, v.Stalled = StepHeld, true
 	v.Reason = fmt.Sprintf("%s is held: %s", h.Commit.Short(), h.Reason)
 	v.Next = fmt.Sprintf("push a fix, or git revert %s; to try the same content again: %s",

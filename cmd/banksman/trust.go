@@ -45,10 +45,11 @@ func undecided(source *gitsrc.Repository, head gitsrc.SHA, pl plan) error {
 	if c, err := source.Commit(head); err == nil {
 		subject = fmt.Sprintf(" (%s)", oneLine(c.Subject))
 	}
-	return misused(fmt.Sprintf(`if what %s holds today is right, start with
+	return misused(fmt.Sprintf(`the first time, if everything that %s holds today is right, start with
   --trust %s
-else with
-  --trust %s   every release needs an approved pull request, the first one too`, pl.branch, head, trustNothing),
+else, and at every later start, with
+  --trust %s   or the commit of the first time: what was promoted since is remembered, and
+                 trusting today's head would approve whatever waits there for a review`, pl.branch, head, trustNothing),
 		"--trust is missing: up to which commit does %s count as approved? its head is %s%s",
 		pl.describe(), head.Short(), subject)
 }

@@ -75,12 +75,12 @@ func fromPass(p v1alpha1.Pass) reconcile.Pass {
 }
 
 func toHold(h reconcile.Hold) v1alpha1.Hold {
-	return v1alpha1.Hold{Commit: string(h.Commit), Pull: h.Pull, Digest: string(h.Digest), Stage: string(h.Stage), Reason: h.Reason, Since: toTime(h.Since)}
+	return v1alpha1.Hold{Commit: string(h.Commit), Pull: h.Pull, Alone: h.Alone, Digest: string(h.Digest), Stage: string(h.Stage), Reason: h.Reason, Since: toTime(h.Since)}
 }
 
 func fromHold(h v1alpha1.Hold) reconcile.Hold {
 	return reconcile.Hold{
-		Commit: gitsrc.SHA(h.Commit), Pull: h.Pull, Digest: render.Digest(h.Digest),
+		Commit: gitsrc.SHA(h.Commit), Pull: h.Pull, Alone: h.Alone, Digest: render.Digest(h.Digest),
 		Stage: reconcile.Stage(h.Stage), Reason: h.Reason, Since: fromTime(h.Since),
 	}
 }

@@ -75,6 +75,9 @@ type Hold struct {
 	// The open pull request whose canary failed; none for the branch's.
 	// +optional
 	Pull int `json:"pull,omitempty"`
+	// It ran without the shared objects that it changes.
+	// +optional
+	Alone bool `json:"alone,omitempty"`
 	// +optional
 	Digest string `json:"digest,omitempty"`
 	// The stage that failed.
