@@ -348,7 +348,7 @@ func TestKubectlShowsWhatRunsWhatWaitsAndOnWhom(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Name=" + string(b.service()), "Full=bbbbbbb", "Canary=<nil>", "Step=Approval", "Ready=False",
+		"Name=" + string(b.service()), "Full=bbbbbbb", "Canary=<nil>", "PR=<nil>", "Step=Approval", "Ready=False",
 		"Waits on=alice", "Reason=waits for a review",
 	}
 	if !slices.Equal(shown, want) {
