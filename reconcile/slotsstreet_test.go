@@ -132,7 +132,7 @@ func TestWhoHasItsSlotsIsInterruptedOnlyAfterTheSlotTimeAndForSomebodyWithOpenSt
 			goes := b.Passed && st.now.Sub(b.PassedAt) >= halfHour && wanted ||
 				len(b.IdleIn) > 0 && st.now.Sub(b.Idle) >= halfHour && wantedByRunner
 			// One that wants it and cannot run now leaves it to the first that has passed.
-			if keeps := b.has(given) > 0; keeps == goes && !(byStuck && b.Passed) {
+			if keeps := b.has(given) > 0; keeps == goes && (!byStuck || !b.Passed) {
 				t.Fatalf("#%d keeps its slots: %v, should go: %v: %+v", b.Pull, keeps, goes, b)
 			}
 		}
