@@ -65,8 +65,9 @@ test-short: ## Test what needs no cluster
 	go test ./... $(TESTFLAGS)
 
 .PHONY: model
-model: ## Walk the model of the decision to its full depth (about ten minutes on four cores)
-	BANKSMAN_MODEL_EVENTS=6 go test ./reconcile -run TestNoInterleaving -v -timeout 60m
+model: ## Walk the models of the decision as deep as a machine with 24 GiB can
+	BANKSMAN_MODEL_EVENTS=5 go test ./reconcile -run TestNoInterleavingOfEvents -v -timeout 60m
+	BANKSMAN_MODEL_EVENTS=6 go test ./reconcile -run TestNoInterleavingOfPull -v -timeout 60m
 
 .PHONY: bench
 bench: ## Run the benchmarks
