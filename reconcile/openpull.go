@@ -27,7 +27,7 @@ type openPull struct {
 
 func (o *openPull) head() gitsrc.SHA { return gitsrc.SHA(o.Head) }
 
-// contentUnknown: nothing is wrong with it as far as anybody knows.
+// contentUnknown: it cannot be read now, which says nothing against it.
 func (o *openPull) contentUnknown() bool { return o.merged.unread != nil || o.merged.unfetched }
 
 // name is "#12".
@@ -58,7 +58,6 @@ type change struct {
 	// guarded is what keeps it from running unapproved beside this release.
 	guarded     []string
 	guardedWith render.Digest
-	isGuarded   bool
 }
 
 // mergeKey names a merge: both commits never change.
@@ -97,49 +96,57 @@ func (l *Loop) readMerge(head gitsrc.SHA) mergedPull {
 	touches := toucher(merge, in.tree)
 	catalogTouched := touches(in.inputs)
 	m := mergedPull{conflicts: merge.Conflicts, changes: map[render.ServiceName]*change{}}
+	inputsTouched := map[render.ServiceName]bool{}
 	for _, name := range in.catalog.Names() {
 		at := l.content.release(l, name, l.head)
 		if at.unread != nil {
 			return mergedPull{unread: at.unread}
 		}
-		if catalogTouched || touches(l.inputsOf(name)) {
+		if inputsTouched[name] = touches(l.inputsOf(name)); catalogTouched || inputsTouched[name] {
 			m.touched = append(m.touched, name)
 		}
 	}
-	if len(m.conflicts) == 0 && (catalogTouched || len(m.touched) > 0) {
-		l.renderMerge(&m, in, merge, touches)
+	if len(m.conflicts) > 0 || len(m.touched) == 0 && !catalogTouched {
+		return m
 	}
+	then := catalogAt{catalog: in.catalog, tree: merge.Tree()}
+	if catalogTouched {
+		then.catalog, err = render.ReadCatalog(merge.Tree(), l.CatalogPath)
+		switch {
+		case isUnread(err):
+			m.unread = err
+			return m
+		case err != nil:
+			m.fault = oneLine(err)
+			return m
+		}
+		m.touched = entriesChanged(in.catalog, then.catalog, inputsTouched)
+	}
+	l.renderMerge(&m, in, then, merge.Head)
 	return m
+}
+
+// entriesChanged are the services whose entry or inputs change.
+func entriesChanged(before, after *render.Catalog, inputsTouched map[render.ServiceName]bool) []render.ServiceName {
+	names := append(after.Names(), before.Names()...)
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name render.ServiceName) bool {
+		was, had := before.Entries[name]
+		is, has := after.Entries[name]
+		return had && has && was.Equal(is) && !inputsTouched[name]
+	})
 }
 
 // renderMerge renders the services that the merge may have changed and keeps
 // those that it did change.
-func (l *Loop) renderMerge(m *mergedPull, in catalogAt, merge *gitsrc.Merge, touches func([]string) bool) {
-	then := catalogAt{catalog: in.catalog, tree: merge.Tree()}
-	if touches(in.inputs) {
-		catalog, err := render.ReadCatalog(merge.Tree(), l.CatalogPath)
-		switch {
-		case isUnread(err):
-			m.unread = err
-			return
-		case err != nil:
-			m.fault = oneLine(err)
-			return
-		}
-		then.catalog = catalog
-	}
-	names := append(then.catalog.Names(), in.catalog.Names()...)
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
+func (l *Loop) renderMerge(m *mergedPull, in, then catalogAt, head gitsrc.SHA) {
+	for _, name := range m.touched {
 		was, had := in.catalog.Entries[name]
 		is, has := then.catalog.Entries[name]
 		before := l.content.release(l, name, l.head)
-		if had && has && was.Equal(is) && !touches(l.inputsOf(name)) {
-			continue
-		}
 		c := &change{isNew: !had, leaves: !has}
 		if has {
-			after := l.renderTree(then, name, merge.Head)
+			after := l.renderTree(then, name, head)
 			if after.unread != nil {
 				m.unread = after.unread
 				return
@@ -204,13 +211,7 @@ func toucher(merge *gitsrc.Merge, before fs.FS) func(inputs []string) bool {
 
 // guard fills in what keeps a change from running unapproved beside what runs.
 func (c *change) guard(running *render.Release) {
-	var with render.Digest
-	if running != nil {
-		with = running.Digest
+	if c.guardedWith != running.Digest {
+		c.guarded, c.guardedWith = guard(c.release, running), running.Digest
 	}
-	if c.isGuarded && c.guardedWith == with {
-		return
-	}
-	c.isGuarded, c.guardedWith = true, with
-	c.guarded = guard(c.release, running)
 }
