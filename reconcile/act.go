@@ -82,8 +82,8 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 		}
 		delete(l.refused, key)
 	}
-	entries, err := l.Apply(ctx, s)
-	record.Inventory = withEntries(record.Inventory, entries)
+	applied, err := l.Apply(ctx, s)
+	record.Inventory = withEntries(record.Inventory, applied.Entries)
 	var refused *ApplyError
 	if errors.As(err, &refused) && refused.Unapproved {
 		// Not the content's fault: it is not held, and runs from the branch.

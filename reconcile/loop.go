@@ -27,6 +27,9 @@ type Loop struct {
 	Load     func(render.ServiceName) (Record, Orders, bool)
 	// What is there.
 	Live func(context.Context, Set) (Live, error)
+	// What the live objects of a service whose record is lost say of themselves.
+	// nil: nothing.
+	Recall func(ctx context.Context, name render.ServiceName, namespace string) ([]Recalled, error)
 	// What the reviews say of one commit.
 	Facts func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error)
 	// What is proposed: the open pull requests into the branch, one of them as it
@@ -37,7 +40,8 @@ type Loop struct {
 	Groups    func(context.Context) ([]approvals.MergeGroup, error)
 	// Effects, in the order in which they happen.
 	Save   func(context.Context, Record, View) error
-	Apply  func(context.Context, Set) ([]Entry, error)
+	Apply  func(context.Context, Set) (Applied, error)
+	Pause  func(ctx context.Context, s Set, paused bool) error // the rollout of a set's Deployments
 	Prune  func(context.Context, render.ServiceName, []Entry) ([]Entry, error)
 	Posted func(context.Context, gitsrc.SHA) ([]approvals.Status, error)
 	Post   func(context.Context, gitsrc.SHA, approvals.Status) error
@@ -60,6 +64,7 @@ type Settings struct {
 	Trust       gitsrc.SHA // everything reachable from it counts as approved; "" trusts nothing
 	Floor       approvals.Policy
 	Interval    time.Duration // between two polls of the branch and of the reviews
+	Audit       time.Duration // how often a service's objects are checked without trusting the watches; 0: never
 
 	CanaryFrom approvals.CanaryFrom
 	Authors    []string      // logins that may propose without write permission

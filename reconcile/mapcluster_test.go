@@ -60,7 +60,12 @@ func (c *mapCluster) save(_ context.Context, r reconcile.Record, v reconcile.Vie
 	return nil
 }
 
-func (c *mapCluster) apply(_ context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
+func (c *mapCluster) apply(ctx context.Context, s reconcile.Set) (reconcile.Applied, error) {
+	entries, err := c.put(ctx, s)
+	return reconcile.Applied{Entries: entries}, err
+}
+
+func (c *mapCluster) put(_ context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
 	var entries []reconcile.Entry
 	c.audit(s)
 	for _, o := range s.Objects {

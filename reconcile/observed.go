@@ -65,6 +65,8 @@ type Live struct {
 	Message string   // why it is not healthy, in a sentence
 	Images  []string // of the Pod templates, sorted
 	Pods    string   // "3/9 Pods ready"; "" without a workload
+	// Drifted are objects that somebody changed and that are left so; sorted.
+	Drifted []render.ObjectID
 }
 
 // Suspend is an operator's order to write nothing.
@@ -82,6 +84,9 @@ type Orders struct {
 	Suspend     *Suspend
 	Retry       string     // a token; a new one ends the head's hold once
 	Acknowledge gitsrc.SHA // the operator answers for everything up to it
+
+	RetriedBy, RetryReason            string
+	AcknowledgedBy, AcknowledgeReason string
 }
 
 // Observed is everything that Decide may look at.

@@ -125,9 +125,9 @@ func TestAForgeThatHangsHoldsUpNoCommitOfTheBranch(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err()
 			})
-			w.Apply = func(_ context.Context, s Set) ([]Entry, error) {
+			w.Apply = func(_ context.Context, s Set) (Applied, error) {
 				applied <- tagOf(s)
-				return nil, nil
+				return Applied{}, nil
 			}
 			deadline, stop := context.WithTimeout(t.Context(), time.Minute)
 			defer stop()

@@ -196,9 +196,9 @@ func (w *pullWorld) live(_ context.Context, s Set) (Live, error) {
 	return l, nil
 }
 
-func (w *pullWorld) apply(_ context.Context, s Set) ([]Entry, error) {
+func (w *pullWorld) apply(_ context.Context, s Set) (Applied, error) {
 	w.applied = append(w.applied, s)
-	return nil, w.refuses(s)
+	return Applied{}, w.refuses(s)
 }
 
 func (w *pullWorld) prune(_ context.Context, _ render.ServiceName, gone []Entry) ([]Entry, error) {

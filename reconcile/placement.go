@@ -78,7 +78,7 @@ func withEntries(inventory, entries []Entry) []Entry {
 			continue
 		}
 		if e.UID == "" {
-			e.UID = out[i].UID
+			e.UID, e.Want, e.Owned = out[i].UID, out[i].Want, out[i].Owned
 		}
 		out[i] = e
 	}

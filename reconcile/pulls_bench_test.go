@@ -87,7 +87,7 @@ func benchLoop(b *testing.B, url string, pulls []approvals.Proposal) *Loop {
 		Live: func(_ context.Context, s Set) (Live, error) {
 			return Live{Digest: s.Ref.Digest, Health: Healthy}, nil
 		},
-		Apply: func(context.Context, Set) ([]Entry, error) { return nil, nil },
+		Apply: func(context.Context, Set) (Applied, error) { return Applied{}, nil },
 		Prune: func(context.Context, render.ServiceName, []Entry) ([]Entry, error) { return nil, nil },
 		Pulls: func(context.Context) ([]approvals.Proposal, error) { return pulls, nil },
 		Pull: func(_ context.Context, number int) (approvals.Proposal, error) {

@@ -76,6 +76,17 @@ type Entry struct {
 	Namespace, Name      string
 	UID                  string // "" until the object was seen
 	Track                Track
+	// Want and Owned are hashes of what was applied last, and of what the API
+	// server said then that banksman owns of the object; "" when unknown. They
+	// prove after a restart, without a request, that nobody touched it.
+	Want, Owned string
+}
+
+// A Drift is what somebody changed in the cluster and was put back.
+type Drift struct {
+	Count int
+	Last  []string // the objects of the last time, sorted
+	At    time.Time
 }
 
 // ID is the identity of the entry's object.
@@ -148,6 +159,12 @@ type Record struct {
 	Governing *Rules
 	RetryUsed string // the retry token that was honoured last
 
+	AcknowledgeUsed gitsrc.SHA // the acknowledgement that the history names
+	Withheld        []Entry    // deletions that are too many to be done unasked
+	Drift           *Drift
+	// Frozen is since when a rollout is paused, because the service is suspended.
+	Frozen *time.Time
+
 	Inventory []Entry
 	History   []Promotion // newest first
 	Reports   []Report    // newest first
@@ -159,6 +176,9 @@ func (r Record) clone() Record {
 	r.Rolling = copied(r.Rolling)
 	r.Canary = copied(r.Canary)
 	r.Proposed = copied(r.Proposed)
+	r.Drift = copied(r.Drift)
+	r.Frozen = copied(r.Frozen)
+	r.Withheld = slices.Clone(r.Withheld)
 	r.Passed = slices.Clone(r.Passed)
 	r.Recent = slices.Clone(r.Recent)
 	r.Holds = slices.Clone(r.Holds)

@@ -109,9 +109,9 @@ func killedAfter(l *reconcile.Loop, left int, kill func()) (killed *bool) {
 	l.Save = func(ctx context.Context, r reconcile.Record, v reconcile.View) error {
 		return step(func() error { return save(ctx, r, v) })
 	}
-	l.Apply = func(ctx context.Context, set reconcile.Set) (entries []reconcile.Entry, err error) {
-		err = step(func() error { entries, err = apply(ctx, set); return err })
-		return entries, err
+	l.Apply = func(ctx context.Context, set reconcile.Set) (applied reconcile.Applied, err error) {
+		err = step(func() error { applied, err = apply(ctx, set); return err })
+		return applied, err
 	}
 	l.Prune = func(ctx context.Context, name render.ServiceName, gone []reconcile.Entry) (kept []reconcile.Entry, err error) {
 		err = step(func() error { kept, err = prune(ctx, name, gone); return err })

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 
+	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
 
@@ -21,6 +22,29 @@ type Set struct {
 	// Proposed: nobody has approved the content, it is an open pull request's.
 	// Apply refuses an object that exists and is not of this service's canary.
 	Proposed bool
+	// Known is the service's inventory: what was known of the objects before this
+	// process started.
+	Known []Entry
+	// KeepDrift leaves what somebody changed as it is. It is shown.
+	KeepDrift bool
+	// Audit trusts nothing that is remembered: the API server is asked about each
+	// object.
+	Audit bool
+}
+
+// Applied is what an apply came to.
+type Applied struct {
+	// Entries name every object of the set that was seen, also when there is an error.
+	Entries []Entry
+	// Repaired is the drift that was put back; sorted.
+	Repaired []render.ObjectID
+}
+
+// Recalled is what a live object of the full variant says of its release.
+type Recalled struct {
+	Object render.ObjectID
+	Commit gitsrc.SHA
+	Digest render.Digest
 }
 
 // An ApplyError says which object could not be applied, and why.

@@ -29,7 +29,12 @@ const concurrency = 8
 //
 // The entries name every object of the set that was seen, also when there is
 // an error, which is a *reconcile.ApplyError.
-func (c *Cluster) Apply(ctx context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
+func (c *Cluster) Apply(ctx context.Context, s reconcile.Set) (reconcile.Applied, error) {
+	entries, err := c.apply(ctx, s)
+	return reconcile.Applied{Entries: entries}, err
+}
+
+func (c *Cluster) apply(ctx context.Context, s reconcile.Set) ([]reconcile.Entry, error) {
 	if err := checkProposed(s); err != nil {
 		return nil, err
 	}

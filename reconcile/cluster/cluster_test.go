@@ -203,11 +203,11 @@ func whole(v any) any {
 
 func (b *bench) apply(s reconcile.Set) []reconcile.Entry {
 	b.Helper()
-	entries, err := b.cluster.Apply(b.Context(), s)
+	applied, err := b.cluster.Apply(b.Context(), s)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return entries
+	return applied.Entries
 }
 
 func (b *bench) live(s reconcile.Set) reconcile.Live {

@@ -20,13 +20,13 @@ func TestAnApplyThatBrokeInTheMiddleIsFinishedByTheNext(t *testing.T) {
 	b := newBench(t)
 	s := b.set()
 	b.sent.lose(func(r *http.Request) bool { return isWrite(r, "/deployments/") })
-	entries, err := b.cluster.Apply(t.Context(), s)
+	applied, err := b.cluster.Apply(t.Context(), s)
 	var e *reconcile.ApplyError
 	if !errors.As(err, &e) || e.Permanent || e.Object.Kind != "Deployment" {
 		t.Fatalf("%v", err)
 	}
-	if len(entries) != 2 {
-		t.Errorf("entries of what was applied: %v", entries)
+	if len(applied.Entries) != 2 {
+		t.Errorf("entries of what was applied: %v", applied.Entries)
 	}
 	b.sent.lose(nil)
 	b.eventually("the watches show the others", func() bool {

@@ -259,17 +259,17 @@ func TestAProposedCanaryThatWasOnlyCreatedIsFinished(t *testing.T) {
 	b := newBench(t)
 	s := proposed(b.set())
 	b.sent.lose(func(r *http.Request) bool { return isWrite(r, "/configmaps/") })
-	entries, err := b.cluster.Apply(t.Context(), s)
+	applied, err := b.cluster.Apply(t.Context(), s)
 	var e *reconcile.ApplyError
 	if !errors.As(err, &e) || e.Permanent {
 		t.Fatalf("%v", err)
 	}
 	found := false
-	for _, entry := range entries {
+	for _, entry := range applied.Entries {
 		found = found || entry.Kind == "ConfigMap" && entry.UID != ""
 	}
 	if !found {
-		t.Errorf("the inventory does not name what was created: %v", entries)
+		t.Errorf("the inventory does not name what was created: %v", applied.Entries)
 	}
 	b.sent.lose(nil)
 	b.apply(s)

@@ -89,6 +89,7 @@ func toEntry(e reconcile.Entry) v1alpha1.Entry {
 	return v1alpha1.Entry{
 		Group: e.Group, Version: e.Version, Kind: e.Kind,
 		Namespace: e.Namespace, Name: e.Name, UID: e.UID, Track: string(e.Track),
+		Want: e.Want, Owned: e.Owned,
 	}
 }
 
@@ -96,7 +97,16 @@ func fromEntry(e v1alpha1.Entry) reconcile.Entry {
 	return reconcile.Entry{
 		Group: e.Group, Version: e.Version, Kind: e.Kind,
 		Namespace: e.Namespace, Name: e.Name, UID: e.UID, Track: reconcile.Track(e.Track),
+		Want: e.Want, Owned: e.Owned,
 	}
+}
+
+func toDrift(d reconcile.Drift) v1alpha1.Drift {
+	return v1alpha1.Drift{Count: d.Count, Last: each(d.Last, same), At: toTime(d.At)}
+}
+
+func fromDrift(d v1alpha1.Drift) reconcile.Drift {
+	return reconcile.Drift{Count: d.Count, Last: each(d.Last, same), At: fromTime(d.At)}
 }
 
 func toPromotion(p reconcile.Promotion) v1alpha1.Promotion {

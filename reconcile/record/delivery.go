@@ -2,6 +2,7 @@ package record
 
 import (
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -15,22 +16,26 @@ import (
 func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 	s := d.Status
 	return reconcile.Record{
-		Service:   render.ServiceName(d.Name),
-		Namespace: d.Namespace,
-		Observed:  gitsrc.SHA(s.ObservedCommit),
-		Settled:   gitsrc.SHA(s.Settled),
-		Promoted:  maybe(s.Promoted, fromRef),
-		Rolling:   maybe(s.Rolling, fromRef),
-		Canary:    maybe(s.CanarySlot, fromSlot),
-		Proposed:  maybe(s.Proposed, fromRef),
-		Passed:    each(s.Passed, fromPass),
-		Recent:    each(s.Recent, fromRef),
-		Holds:     each(s.Holds, fromHold),
-		Governing: maybe(s.Governing, fromRules),
-		RetryUsed: s.RetryUsed,
-		Inventory: each(s.Inventory, fromEntry),
-		History:   each(s.History, fromPromotion),
-		Reports:   each(s.Reports, fromReport),
+		Service:         render.ServiceName(d.Name),
+		Namespace:       d.Namespace,
+		Observed:        gitsrc.SHA(s.ObservedCommit),
+		Settled:         gitsrc.SHA(s.Settled),
+		Promoted:        maybe(s.Promoted, fromRef),
+		Rolling:         maybe(s.Rolling, fromRef),
+		Canary:          maybe(s.CanarySlot, fromSlot),
+		Proposed:        maybe(s.Proposed, fromRef),
+		Passed:          each(s.Passed, fromPass),
+		Recent:          each(s.Recent, fromRef),
+		Holds:           each(s.Holds, fromHold),
+		Governing:       maybe(s.Governing, fromRules),
+		RetryUsed:       s.RetryUsed,
+		Withheld:        each(s.Withheld, fromEntry),
+		Drift:           maybe(s.Drift, fromDrift),
+		Frozen:          maybe(s.Frozen, func(t metav1.Time) time.Time { return fromTime(&t) }),
+		AcknowledgeUsed: gitsrc.SHA(s.AcknowledgeUsed),
+		Inventory:       each(s.Inventory, fromEntry),
+		History:         each(s.History, fromPromotion),
+		Reports:         each(s.Reports, fromReport),
 	}
 }
 
@@ -40,8 +45,8 @@ func ordersOf(d *v1alpha1.Delivery) reconcile.Orders {
 		Suspend: maybe(d.Spec.Suspend, func(s v1alpha1.Suspend) reconcile.Suspend {
 			return reconcile.Suspend{Reason: s.Reason, By: s.By, Until: fromTime(s.Until)}
 		}),
-		Retry:       d.Spec.Retry,
-		Acknowledge: gitsrc.SHA(d.Spec.Acknowledge),
+		Retry: d.Spec.Retry, RetriedBy: d.Spec.RetryBy, RetryReason: d.Spec.RetryReason,
+		Acknowledge: gitsrc.SHA(d.Spec.Acknowledge), AcknowledgedBy: d.Spec.AcknowledgeBy, AcknowledgeReason: d.Spec.AcknowledgeReason,
 	}
 }
 
@@ -54,23 +59,34 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 		Conditions:         before.Status.DeepCopy().Conditions,
 		Shown:              shown(r, v),
 		Record: v1alpha1.Record{
-			Settled:    string(r.Settled),
-			Promoted:   maybe(r.Promoted, toRef),
-			Rolling:    maybe(r.Rolling, toRef),
-			CanarySlot: maybe(r.Canary, toSlot),
-			Proposed:   maybe(r.Proposed, toRef),
-			Passed:     each(r.Passed, toPass),
-			Recent:     each(r.Recent, toRef),
-			Holds:      each(r.Holds, toHold),
-			Governing:  maybe(r.Governing, toRules),
-			RetryUsed:  r.RetryUsed,
-			Inventory:  each(r.Inventory, toEntry),
-			History:    each(r.History, toPromotion),
-			Reports:    each(r.Reports, toReport),
+			Settled:         string(r.Settled),
+			Promoted:        maybe(r.Promoted, toRef),
+			Rolling:         maybe(r.Rolling, toRef),
+			CanarySlot:      maybe(r.Canary, toSlot),
+			Proposed:        maybe(r.Proposed, toRef),
+			Passed:          each(r.Passed, toPass),
+			Recent:          each(r.Recent, toRef),
+			Holds:           each(r.Holds, toHold),
+			Governing:       maybe(r.Governing, toRules),
+			RetryUsed:       r.RetryUsed,
+			Withheld:        each(r.Withheld, toEntry),
+			Drift:           maybe(r.Drift, toDrift),
+			Frozen:          frozen(r.Frozen),
+			AcknowledgeUsed: string(r.AcknowledgeUsed),
+			Inventory:       each(r.Inventory, toEntry),
+			History:         each(r.History, toPromotion),
+			Reports:         each(r.Reports, toReport),
 		},
 	}
 	setConditions(&s.Conditions, v, before.Generation, now)
 	return s
+}
+
+func frozen(since *time.Time) *metav1.Time {
+	if since == nil {
+		return nil
+	}
+	return toTime(*since)
 }
 
 func shown(r reconcile.Record, v reconcile.View) v1alpha1.Shown {

@@ -41,11 +41,27 @@ type DeliverySpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	Retry string `json:"retry,omitempty"`
+	// Who says so.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	RetryBy string `json:"retryBy,omitempty"`
+	// Why.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	RetryReason string `json:"retryReason,omitempty"`
 	// The full hash of a commit. Whoever writes it answers for every change of
 	// this service up to that commit, reviewed or not.
 	// +kubebuilder:validation:Pattern=`^([0-9a-f]{40})?$`
 	// +optional
 	Acknowledge string `json:"acknowledge,omitempty"`
+	// Who says so.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	AcknowledgeBy string `json:"acknowledgeBy,omitempty"`
+	// Why.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	AcknowledgeReason string `json:"acknowledgeReason,omitempty"`
 }
 
 // Suspend is an order to write nothing.

@@ -37,6 +37,19 @@ type Record struct {
 	// The retry word that was honoured last.
 	// +optional
 	RetryUsed string `json:"retryUsed,omitempty"`
+	// Deletions that wait for an acknowledgement, because they are many.
+	// +listType=atomic
+	// +optional
+	Withheld []Entry `json:"withheld,omitempty"`
+	// What somebody changed in the cluster and was put back.
+	// +optional
+	Drift *Drift `json:"drift,omitempty"`
+	// Since when a rollout is paused, because the service is suspended.
+	// +optional
+	Frozen *metav1.Time `json:"frozen,omitempty"`
+	// The acknowledgement that the history names.
+	// +optional
+	AcknowledgeUsed string `json:"acknowledgeUsed,omitempty"`
 	// The objects that banksman applied or is about to apply.
 	// +listType=atomic
 	// +optional
@@ -141,6 +154,24 @@ type Entry struct {
 	// stable or canary.
 	// +optional
 	Track string `json:"track,omitempty"`
+	// What was applied last: a hash.
+	// +optional
+	Want string `json:"want,omitempty"`
+	// What the API server said then that banksman owns of it: a hash.
+	// +optional
+	Owned string `json:"owned,omitempty"`
+}
+
+// Drift is what somebody changed in the cluster and was put back.
+type Drift struct {
+	// How often.
+	Count int `json:"count"`
+	// The objects of the last time.
+	// +listType=atomic
+	// +optional
+	Last []string `json:"last,omitempty"`
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
 }
 
 // Promotion is one line of the history.
