@@ -29,6 +29,9 @@ type refusal struct {
 // to decide.
 func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err error) {
 	stable, beside, lost, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
+	if err != nil && isOvertaken(o, d) {
+		return true, nil
+	}
 	if err != nil {
 		d.Full.Aim, d.Canary.Aim = LeaveAlone, LeaveAlone
 	}
@@ -36,16 +39,18 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 		d.Full.Aim = LeaveAlone
 		l.say(d.Record.Service, lost)
 	}
+	audit := l.isAuditDue(d.Record.Service)
+	stable.Audit, beside.Audit = audit, audit
 	record := d.Record
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
-	if err := errors.Join(err, l.Save(ctx, record, d.View)); err != nil {
+	if err := errors.Join(err, l.save(ctx, record, d.View)); err != nil {
 		return false, err
 	}
 	l.logTransition(record.Service, d.View)
 	l.logTurn(o.Record.Proposed, record)
 	l.letGo(o.Record, record)
 	refusedBefore := len(l.refused)
-	if err := errors.Join(l.bring(ctx, d.Full, stable, &record), l.bring(ctx, d.Canary, beside, &record)); err != nil {
+	if err := l.bringBoth(ctx, d, stable, beside, &record); err != nil {
 		return false, err
 	}
 	if lost == nil { // else what full needs is not known
@@ -53,16 +58,39 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 			return false, err
 		}
 	}
-	if err := l.Save(ctx, record, d.View); err != nil {
+	if err := l.save(ctx, record, d.View); err != nil {
 		return false, err
+	}
+	if audit {
+		l.audited(record.Service)
 	}
 	more = !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore
 	l.proposals.dirty = l.proposals.dirty || more
 	return more, nil
 }
 
+// isOvertaken: the pull request that the decision is about lost its slot while
+// the cluster was looked at.
+func isOvertaken(o Observed, d Decision) bool {
+	return o.Proposed != nil && d.Canary.Aim == Run && d.Canary.Ref.Pull == o.Proposed.Pull
+}
+
+// bringBoth brings both variants to their targets. A rollout that is not to go
+// on is paused, and nothing else.
+func (l *Loop) bringBoth(ctx context.Context, d Decision, stable, beside Set, record *Record) error {
+	var err error
+	switch d.Full.Aim {
+	case Freeze:
+		return l.pause(ctx, stable, true)
+	case Run:
+		err = l.pause(ctx, stable, false)
+	case LeaveAlone, Absent:
+	}
+	return errors.Join(err, l.bring(ctx, d.Full, stable, record), l.bring(ctx, d.Canary, beside, record))
+}
+
 func refOf(t Target) *Ref {
-	if t.Aim != Run {
+	if t.Aim != Run && t.Aim != Freeze {
 		return nil
 	}
 	return &t.Ref
@@ -82,8 +110,9 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 		}
 		delete(l.refused, key)
 	}
-	applied, err := l.Apply(ctx, s)
+	applied, err := l.apply(ctx, s)
 	record.Inventory = withEntries(record.Inventory, applied.Entries)
+	record.noteDrift(applied.Repaired, l.Now())
 	var refused *ApplyError
 	if errors.As(err, &refused) && refused.Unapproved {
 		// Not the content's fault: it is not held, and runs from the branch.
@@ -101,21 +130,56 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 // prune removes what neither target wants. It runs only after both variants
 // were applied whole.
 func (l *Loop) prune(ctx context.Context, o Observed, d Decision, wanted []render.Object, record *Record) error {
-	if d.Canary.Aim == LeaveAlone || l.isRefused(record.Service) {
+	if d.Canary.Aim == LeaveAlone || d.Full.Aim == Freeze || l.isRefused(record.Service) {
 		return nil
 	}
-	settled := d.Full.Aim == Run && record.Rolling == nil &&
-		o.Full.Digest == d.Full.Ref.Digest && o.Full.Health == Healthy
-	gone := superfluous(record.Inventory, wanted, settled)
+	kept, err := l.keptFor(d, *record)
+	if err != nil {
+		return nil //nolint:nilerr // what is promoted cannot be rendered, which is said elsewhere: nothing is deleted
+	}
+	gone := superfluous(record.Inventory, append(wanted, kept...), isSettled(o, d))
+	gone, record.Withheld = withinBudget(gone, record.Inventory, record.Withheld, isSettled(o, d), l.answersFor(o, d))
 	if len(gone) == 0 {
 		return nil
 	}
-	kept, err := l.Prune(ctx, record.Service, gone)
-	record.Inventory = without(record.Inventory, gone, kept)
-	if len(kept) > 0 {
+	left, err := l.delete(ctx, record.Service, gone)
+	record.Inventory = without(record.Inventory, gone, left)
+	if len(left) > 0 {
 		l.wake(record.Service, 5*time.Second)
 	}
 	return err
+}
+
+// isSettled: Pods of an earlier release need nothing of full's any more.
+func isSettled(o Observed, d Decision) bool {
+	return d.Full.Aim == Absent || d.Full.Aim == Run && d.Record.Rolling == nil &&
+		o.Full.Digest == d.Full.Ref.Digest && o.Full.Health == Healthy
+}
+
+// keptFor are the objects of what is promoted that stay while other content has
+// the canary slot: nobody has approved yet that they go.
+func (l *Loop) keptFor(d Decision, r Record) ([]render.Object, error) {
+	if d.Canary.Aim != Run || r.Promoted == nil || r.runs(d.Canary.Ref.Digest) {
+		return nil, nil
+	}
+	_, beside, lost, err := l.sets(r, r.Promoted, r.Promoted)
+	return beside.Objects, errors.Join(lost, err)
+}
+
+// answersFor: an operator answers for the commit whose deletions these are.
+func (l *Loop) answersFor(o Observed, d Decision) bool {
+	ack, commit := o.Orders.Acknowledge, o.Head.Branch
+	if d.Full.Aim == Run {
+		commit = d.Full.Ref.Commit
+	}
+	if ack == "" || commit == "" {
+		return false
+	}
+	if ack == commit {
+		return true
+	}
+	covered, err := l.Source.IsAncestor(commit, ack)
+	return err == nil && covered
 }
 
 // without takes the entries that are gone out of an inventory.

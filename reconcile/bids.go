@@ -64,7 +64,7 @@ func (l *Loop) bidOf(o *openPull) (Bid, bool) {
 			continue
 		}
 		b.Digests[name] = c.release.Digest
-		record, _, _ := l.Load(name)
+		record, _, _ := l.peek(name)
 		at, passed := record.passed(c.release.Digest)
 		b.Passed = b.Passed && passed
 		if at.After(b.PassedAt) {
@@ -82,7 +82,7 @@ func (l *Loop) bidOfTurn(o *openPull) Bid {
 	for name, turn := range l.proposals.turns {
 		if turn == (Turn{o.Number, o.head()}) {
 			b.Digests[name] = l.proposals.kept[name].release.Digest
-			if record, _, _ := l.Load(name); record.Proposed != nil {
+			if record, _, _ := l.peek(name); record.Proposed != nil {
 				b.Digests[name] = record.Proposed.Digest
 			}
 		}
@@ -94,7 +94,7 @@ func (l *Loop) bidOfTurn(o *openPull) Bid {
 func (l *Loop) idleIn(b Bid) map[render.ServiceName]bool {
 	idle := map[render.ServiceName]bool{}
 	for name, digest := range b.Digests {
-		record, _, _ := l.Load(name)
+		record, _, _ := l.peek(name)
 		if record.Canary == nil || record.Canary.Digest != digest {
 			idle[name] = true
 		}
@@ -112,7 +112,7 @@ func (l *Loop) turns() map[render.ServiceName]Turn {
 		}
 	}
 	for _, name := range l.Services() {
-		if r, _, ok := l.Load(name); ok && r.Proposed != nil {
+		if r, _, ok := l.peek(name); ok && r.Proposed != nil {
 			turns[name] = Turn{Pull: r.Proposed.Pull, Head: r.Proposed.Commit}
 		}
 	}
@@ -122,7 +122,7 @@ func (l *Loop) turns() map[render.ServiceName]Turn {
 			continue
 		}
 		for name := range o.merged.changes {
-			_, orders, _ := l.Load(name)
+			_, orders, _ := l.peek(name)
 			if _, taken := turns[name]; !taken && orders.Suspend.holds(l.Now()) {
 				turns[name] = turn
 			}

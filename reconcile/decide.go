@@ -20,8 +20,11 @@ func Decide(o Observed) Decision { return decide(o, fullRules(), canaryRules()) 
 
 func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	d := &draft{o: &o, record: o.Record.clone()}
+	d.settleSuspension()
 	if !d.suspended() {
+		d.settleRecalled()
 		d.settleGoverning()
+		d.settleOrders()
 		d.settleRetry()
 		d.settleCanary()
 		d.settleTurn()
@@ -143,6 +146,7 @@ func (d *draft) settleRetry() {
 		return
 	}
 	d.record.RetryUsed = t
+	d.noteOrder(d.o.Head.Commit, OutcomeRetried, d.o.Orders.RetriedBy, d.o.Orders.RetryReason)
 	for _, h := range slices.Clone(d.record.Holds) {
 		if h.Pull != 0 && h.Digest != d.o.Head.Digest {
 			d.record.release(h.Digest)

@@ -19,6 +19,7 @@ const (
 	LeaveAlone Aim = iota // write nothing
 	Run                   // bring the cluster to the target's release, drift included
 	Absent                // remove the variant's own objects
+	Freeze                // pause its rollout, and write nothing else
 )
 
 // A Target is what a variant is to become.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"banksman.dev/approvals"
@@ -25,6 +26,9 @@ type Loop struct {
 	// What is remembered.
 	Services func() []render.ServiceName
 	Load     func(render.ServiceName) (Record, Orders, bool)
+	// Peek is Load for whoever will not Save: what was loaded stays what a pass
+	// that runs meanwhile decides on. nil: Load does.
+	Peek func(render.ServiceName) (Record, Orders, bool)
 	// What is there.
 	Live func(context.Context, Set) (Live, error)
 	// What the live objects of a service whose record is lost say of themselves.
@@ -52,7 +56,10 @@ type Loop struct {
 
 	Settings
 
+	mu sync.Mutex // of all that follows: held by whoever thinks
 	state
+	settled atomic.Bool // the first look at all services has ended
+	beat    atomic.Pointer[time.Time]
 }
 
 // Settings are what the operator of banksman chose.
@@ -63,6 +70,7 @@ type Settings struct {
 	Namespace   string     // of Deliveries whose service names none
 	Trust       gitsrc.SHA // everything reachable from it counts as approved; "" trusts nothing
 	Floor       approvals.Policy
+	Parallel    int           // passes at a time; 0 is one
 	Interval    time.Duration // between two polls of the branch and of the reviews
 	Audit       time.Duration // how often a service's objects are checked without trusting the watches; 0: never
 
@@ -91,6 +99,15 @@ type state struct {
 	said       map[gitsrc.SHA]map[string]approvals.Status
 	lastLog    map[render.ServiceName]View
 	unsaid     error // why a status could not be written
+	unsaidPoll int   // when that was
+	auditAt    map[render.ServiceName]time.Time
+	unposted   bool // something changed that the branch's statuses hang on
+	passes     passes
+	fetches    *shared[struct{}, fetched]
+	asks       *shared[string, approvals.Facts]
+	facts      map[string]polledFacts
+	assignedAt time.Time
+	saidAt     time.Time
 }
 
 // A trouble is an effect that failed and is to be tried again.
@@ -99,69 +116,147 @@ type trouble struct {
 	times int
 }
 
-// Run polls and reconciles until the context ends. The branch is fetched
-// beside the loop, so that a Git server that hangs delays no repair, and the
-// pull requests are looked at beside both, so that a forge that hangs delays no
-// rollback. Only statuses are written by the loop itself, at its end.
+// Run polls and reconciles until the context ends; what has begun to be written
+// then is written. The branch is fetched beside the passes, so that a Git server
+// that hangs delays no repair, and the forge is asked and told beside both, so
+// that one that hangs delays no rollback.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
-	tick := time.NewTicker(l.Interval)
-	defer tick.Stop()
-	fetched, looked, heard := make(chan fetched, 1), make(chan pullsLook, 1), make(chan []pullAnswer, 1)
-	fetching, looking, hearing := false, false, false
+	work, stop := l.untilWritten(ctx)
+	defer stop()
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	fetch := func() {
-		if !fetching {
-			fetching = true
-			beside.Go(func() { fetched <- l.fetch(ctx) })
-		}
+	r := &run{
+		Loop: l, ctx: ctx, work: work, beside: &beside, tick: time.NewTicker(l.Interval),
+		fetching: newErrand[fetched](), looking: newErrand[pullsLook](), hearing: newErrand[[]pullAnswer](), saying: newErrand[error](),
 	}
-	look := func() {
-		if !looking && l.fetchErr == nil && l.head != "" {
-			looking = true
-			head, faults := l.head, l.proposals.faults
-			beside.Go(func() { looked <- l.lookAtPulls(ctx, head, faults) })
-		}
-	}
-	hear := func() {
-		if hearing {
-			return
-		}
-		if ask := l.questions(); len(ask) > 0 {
-			hearing = true
-			beside.Go(func() { heard <- l.hear(ctx, ask) })
-		}
-	}
-	fetch()
-	for {
-		var due []render.ServiceName
-		timer := time.NewTimer(l.untilNextWake())
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+	defer r.tick.Stop()
+	r.fetch()
+	for wait := time.Duration(0); ; {
+		now := l.Now()
+		l.beat.Store(&now)
+		happened := r.next(wait)
+		l.mu.Lock()
+		if happened == nil {
+			l.passes.closed = true
+			l.mu.Unlock()
 			return nil
-		case <-tick.C:
-			fetch()
-		case f := <-fetched:
-			fetching = false
-			due = l.poll(f)
-			look()
-		case k := <-looked:
-			looking = false
-			l.propose(k)
-		case a := <-heard:
-			hearing = false
-			l.take(a)
-		case name := <-l.Wake:
-			due = append(l.woken(), name)
-		case <-timer.C:
-			due = l.overdue()
 		}
-		timer.Stop()
-		l.reconcileAll(ctx, due)
-		hear()
+		l.advance(work, happened())
+		r.hear()
+		r.say()
+		wait = l.untilNextWake()
+		l.mu.Unlock()
 	}
+}
+
+// grace is how long what is being written may take once the process is to end.
+const grace = 10 * time.Second
+
+// untilWritten is the context of what must not stop halfway. It ends a while
+// after the given one; stop waits for the passes and ends it.
+func (l *Loop) untilWritten(ctx context.Context) (work context.Context, stop func()) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	late := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() {
+		l.passes.all.Wait()
+		late()
+		cancel()
+	}
+}
+
+// A run is one life of the loop: what is asked and told beside the passes.
+type run struct {
+	*Loop
+	ctx, work context.Context
+	beside    *sync.WaitGroup
+	tick      *time.Ticker
+	fetching  *errand[fetched]
+	looking   *errand[pullsLook]
+	hearing   *errand[[]pullAnswer]
+	saying    *errand[error]
+}
+
+// next waits for something to happen, and says what is to be done about it:
+// that names the services that are due. nil: it is time to end.
+func (r *run) next(wait time.Duration) func() []render.ServiceName {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-r.ctx.Done():
+		return nil
+	default:
+	}
+	select {
+	case <-r.ctx.Done():
+		return nil
+	case e := <-r.passes.ended:
+		return func() []render.ServiceName { return r.end(r.work, e) }
+	case <-r.tick.C:
+		return func() []render.ServiceName { r.fetch(); return nil }
+	case f := <-r.fetching.back:
+		return r.outer(func() []render.ServiceName {
+			r.fetching.out = false
+			due := r.poll(f)
+			r.look()
+			return due
+		})
+	case k := <-r.looking.back:
+		return r.outer(func() []render.ServiceName { r.looking.out = false; r.propose(k); return nil })
+	case a := <-r.hearing.back:
+		return r.outer(func() []render.ServiceName { r.hearing.out = false; r.take(a); return nil })
+	case err := <-r.saying.back:
+		return func() []render.ServiceName { r.saying.out = false; r.noteSaid(err); return nil }
+	case name := <-r.Wake:
+		return r.outer(func() []render.ServiceName { return append(r.woken(), name) })
+	case <-timer.C:
+		return r.outer(r.overdue)
+	}
+}
+
+// outer marks something that came from outside: slots may be given anew.
+func (r *run) outer(do func() []render.ServiceName) func() []render.ServiceName {
+	return func() []render.ServiceName { r.passes.rounds = 0; return do() }
+}
+
+func (r *run) fetch() {
+	if !r.fetching.out {
+		r.fetching.send(r.beside, func() fetched { return r.Loop.fetch(r.ctx) })
+	}
+}
+
+func (r *run) look() {
+	if !r.looking.out && r.fetchErr == nil && r.head != "" {
+		head, faults := r.head, r.proposals.faults
+		r.looking.send(r.beside, func() pullsLook { return r.lookAtPulls(r.ctx, head, faults) })
+	}
+}
+
+func (r *run) hear() {
+	if r.hearing.out || r.passes.busy() {
+		return
+	}
+	if ask := r.questions(); len(ask) > 0 {
+		r.hearing.send(r.beside, func() []pullAnswer { return r.Loop.hear(r.ctx, ask) })
+	}
+}
+
+// say brings the commit statuses up to date. What could not be written is tried
+// again after the next poll.
+func (r *run) say() {
+	due := r.unposted || r.proposals.unsaid || r.unsaid != nil && r.unsaidPoll != r.polls
+	if r.saying.out || !due || r.polls == 0 || r.head == "" || !r.isTime(&r.saidAt) {
+		return
+	}
+	r.unposted, r.unsaidPoll = false, r.polls
+	r.saying.send(r.beside, func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.postAll(r.work)
+	})
 }
 
 // Once polls one time and goes as far as it can without waiting for time or
@@ -188,6 +283,19 @@ func (l *Loop) Once(ctx context.Context) error {
 	return errors.Join(append(errs, l.unsaid)...)
 }
 
+// Beat is when the loop last came round; zero before Run. It may be asked from
+// any goroutine.
+func (l *Loop) Beat() time.Time {
+	if at := l.beat.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// Ready says that the first look at all services has ended. It may be asked from
+// any goroutine.
+func (l *Loop) Ready() bool { return l.settled.Load() }
+
 // converse asks and goes on until there is nothing more to ask.
 func (l *Loop) converse(ctx context.Context) {
 	for range mostRounds {
@@ -213,10 +321,24 @@ func (l *Loop) begin() {
 		leaving:    map[render.ServiceName][]Report{},
 		said:       map[gitsrc.SHA]map[string]approvals.Status{},
 		lastLog:    map[render.ServiceName]View{},
+		passes:     newPasses(l.parallel()),
+		fetches:    newShared[struct{}, fetched](),
+		asks:       newShared[string, approvals.Facts](),
+		facts:      map[string]polledFacts{},
+		auditAt:    map[render.ServiceName]time.Time{},
+		unposted:   true,
 	}
+	l.settled.Store(false)
 	if head, err := l.Source.Head(); err == nil {
 		l.head = head
 	}
+}
+
+func (l *Loop) peek(name render.ServiceName) (Record, Orders, bool) {
+	if l.Peek != nil {
+		return l.Peek(name)
+	}
+	return l.Load(name)
 }
 
 // known are the services of the catalog at the head and of the records.
@@ -281,33 +403,22 @@ func (l *Loop) reconcileAll(ctx context.Context, names []render.ServiceName) {
 	if l.polls == 0 || l.head == "" || len(names) == 0 && l.unsaid == nil && !l.proposals.dirty {
 		return
 	}
-	names = append(names, l.assign()...)
-	for range mostRounds {
-		l.reconcileEach(ctx, names)
-		if l.moved {
-			l.moved = false
-			l.reconcileEach(ctx, l.known())
-		}
-		// What has ended makes room for those that wait.
-		if names = l.assign(); len(names) == 0 {
-			break
-		}
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.finish(ctx, names)
 	err := l.postAll(ctx)
-	if err != nil && l.unsaid == nil && ctx.Err() == nil {
-		l.Log.Error("cannot write a commit status; it is tried again", "error", err)
+	if ctx.Err() == nil {
+		l.noteSaid(err)
 	}
 	l.unsaid = err
 }
 
-func (l *Loop) reconcileEach(ctx context.Context, names []render.ServiceName) {
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		if ctx.Err() != nil {
-			return
-		}
-		l.note(ctx, name, l.service(ctx, name))
+// noteSaid remembers whether statuses can be written, and says so once.
+func (l *Loop) noteSaid(err error) {
+	if err != nil && l.unsaid == nil {
+		l.Log.Error("cannot write a commit status; it is tried again", "error", err)
 	}
+	l.unsaid = err
 }
 
 // mostPasses bounds what one event can set off. Each pass writes its record
@@ -322,6 +433,9 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	}
 	fresh := false
 	for range mostPasses {
+		if l.passes.closed {
+			return nil
+		}
 		o, err := l.observe(ctx, name, fresh)
 		if err != nil {
 			return err
@@ -341,6 +455,9 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 			if d.Again > 0 {
 				l.wake(name, d.Again)
 			}
+			if at, ok := l.auditAt[name]; ok {
+				l.wake(name, at.Sub(l.Now()))
+			}
 			return nil
 		}
 	}
@@ -359,7 +476,7 @@ func (l *Loop) wake(name render.ServiceName, after time.Duration) {
 // isForgotten: the Delivery of a service that left the catalog was deleted. It
 // is not made anew.
 func (l *Loop) isForgotten(name render.ServiceName) bool {
-	if _, _, remembered := l.Load(name); remembered {
+	if _, _, remembered := l.peek(name); remembered {
 		return false
 	}
 	in := l.content.catalog(l, l.head)

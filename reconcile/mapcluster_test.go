@@ -187,8 +187,13 @@ func (c *mapCluster) remove(kindAndName string) error {
 
 // order gives the service web an operator's order: suspend, retry, acknowledge
 // or, with "-", takes it back.
+// order gives an order for a service: "api/retry", else for web.
 func (c *mapCluster) order(verb, value string) error {
-	o := c.orders["web"]
+	service := render.ServiceName("web")
+	if name, rest, ok := strings.Cut(verb, "/"); ok {
+		service, verb = render.ServiceName(name), rest
+	}
+	o := c.orders[service]
 	switch verb {
 	case "suspend":
 		o.Suspend = nil
@@ -202,7 +207,7 @@ func (c *mapCluster) order(verb, value string) error {
 	default:
 		return fmt.Errorf("unknown order %q", verb)
 	}
-	c.orders["web"] = o
+	c.orders[service] = o
 	return nil
 }
 

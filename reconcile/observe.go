@@ -29,6 +29,9 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool)
 	if record.Namespace == "" {
 		o.Record.Namespace = l.namespaceOf(name)
 	}
+	if err := l.lookForLost(ctx, &o); err != nil {
+		return o, err
+	}
 	o.StartRules = l.startRules(name)
 	o.WithoutCanary = l.withoutCanary(o)
 	l.lookAtProposals(&o)
@@ -245,7 +248,7 @@ func (l *Loop) liveOf(ctx context.Context, s Set, err error) Live {
 			return Live{Digest: s.Ref.Digest, Health: Failed, Message: r.err.Error()}
 		}
 		var live Live
-		if live, err = l.Live(ctx, s); err == nil {
+		if live, err = l.live(ctx, s); err == nil {
 			live.Digest = s.Ref.Digest
 			return live
 		}
@@ -269,8 +272,8 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 		alone.Shared = nil
 		canaryRelease = &alone
 	}
-	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable}
-	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary}
+	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, full)}
+	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, canary)}
 	stable.Objects, beside.Objects, beside.Borrowed = place(fullRelease, canaryRelease)
 	if full != nil {
 		stable.Ref = *full
@@ -279,6 +282,14 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 		beside.Ref, beside.Proposed = *canary, proposed
 	}
 	return stable, beside, lost, nil
+}
+
+// keepsDrift: the release's entry says that what somebody changes is only shown.
+func (l *Loop) keepsDrift(name render.ServiceName, ref *Ref) bool {
+	if ref == nil || ref.Pull != 0 {
+		return false
+	}
+	return l.content.release(l, name, ref.Commit).entry.Drift == render.DriftWarn
 }
 
 // releaseOf renders what a Ref names. Bytes that no longer give its digest are

@@ -106,6 +106,12 @@ type Observed struct {
 	// in this very pass, or needed none.
 	VerdictFresh bool
 
+	// Recalled is what the live objects of full say of themselves when the record
+	// is lost: a release of this branch that renders to the digest that they name.
+	// RecallDoubt is why that cannot be believed.
+	Recalled    *Ref
+	RecallDoubt string
+
 	// RulesVerdict is about the commits that changed the service's steps
 	// since the governing entry. StartRules govern when nothing does yet.
 	RulesVerdict approvals.Verdict

@@ -177,7 +177,7 @@ func same(before, after releaseAt) bool {
 // count, too.
 func (l *Loop) inputsOf(name render.ServiceName) []string {
 	at := l.content.release(l, name, l.head)
-	record, _, _ := l.Load(name)
+	record, _, _ := l.peek(name)
 	if at.err == nil || record.Promoted == nil {
 		return at.inputs
 	}

@@ -73,7 +73,8 @@ func (l *Loop) moveTo(head gitsrc.SHA) bool {
 // refetch is part of the last look before the first full write: the branch
 // must answer, and what it says now is what counts.
 func (l *Loop) refetch(ctx context.Context) error {
-	f := l.fetch(ctx)
+	var f fetched
+	l.outside(func() { f = l.fetches.do(struct{}{}, func() fetched { return l.fetch(ctx) }) })
 	if f.err != nil {
 		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
 	}

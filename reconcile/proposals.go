@@ -170,7 +170,7 @@ func (l *Loop) noteLeft(o *openPull) []*openPull {
 func (l *Loop) noteLeftBefore() {
 	p := &l.proposals
 	for _, name := range l.Services() {
-		r, _, ok := l.Load(name)
+		r, _, ok := l.peek(name)
 		if ok && r.Proposed != nil && p.pull(r.Proposed.Pull) == nil {
 			p.left[r.Proposed.Pull] = leftPull{head: r.Proposed.Commit, before: true}
 		}

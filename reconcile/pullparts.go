@@ -45,7 +45,7 @@ func (l *Loop) partOf(o *openPull, name render.ServiceName) pullPart {
 
 func (l *Loop) findPart(o *openPull, name render.ServiceName) pullPart {
 	c := o.merged.changes[name]
-	record, _, _ := l.Load(name)
+	record, _, _ := l.peek(name)
 	digest := c.release.Digest
 	says := func(r StageReport) pullPart { return pullPart{report: r} }
 	if c.leaves {
@@ -172,7 +172,7 @@ func (l *Loop) pullCanary(o *openPull, name render.ServiceName) StageReport {
 	case !l.mayRun(o):
 		return ineligible(o.eligible)
 	}
-	record, orders, _ := l.Load(name)
+	record, orders, _ := l.peek(name)
 	digest := o.merged.changes[name].release.Digest
 	s := record.Canary
 	_, passed := record.passed(digest)

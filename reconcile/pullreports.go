@@ -29,7 +29,7 @@ func (l *Loop) policies(o *openPull) map[render.ServiceName]approvals.Policy {
 
 // rulesFor govern a service now.
 func (l *Loop) rulesFor(name render.ServiceName) Rules {
-	if record, _, ok := l.Load(name); ok && record.Governing != nil {
+	if record, _, ok := l.peek(name); ok && record.Governing != nil {
 		return *record.Governing
 	}
 	return l.startRules(name)

@@ -32,7 +32,9 @@ func BenchmarkOpenPulls(b *testing.B) {
 			b.StopTimer()
 			l := benchLoop(b, url, pulls)
 			due := l.poll(l.fetch(b.Context()))
-			l.reconcileEach(b.Context(), due)
+			l.mu.Lock()
+			l.finish(b.Context(), due)
+			l.mu.Unlock()
 			b.StartTimer()
 			benchLook(b, l)
 		}

@@ -36,6 +36,7 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 	}
 	// A list of before the branch moved may show what it moved to as open.
 	upToDate := p.listedAt == l.head
+	p.unsaid = false
 	says := maps.Clone(mirrors)
 	if upToDate {
 		for head, s := range l.openReports() {
@@ -46,7 +47,6 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 		}
 	}
 	err := l.sendPulls(ctx, says)
-	p.unsaid = false
 	if !upToDate {
 		return err
 	}
@@ -171,7 +171,9 @@ func (l *Loop) endClosed(ctx context.Context) error {
 				continue // it stays true
 			}
 			s = approvals.NewStatus(s.Context, approvals.Error, p.closed[head], s.TargetURL)
-			if err := l.Post(ctx, head, s); err != nil {
+			var err error
+			l.outside(func() { err = l.Post(ctx, head, s) })
+			if err != nil {
 				errs = append(errs, err)
 				break
 			}

@@ -114,6 +114,13 @@ const (
 	OutcomeHeld       Outcome = "held"
 	OutcomeWithdrawn  Outcome = "approval withdrawn"
 	OutcomeReverted   Outcome = "reverted"
+	OutcomeRecovered  Outcome = "recovered"
+
+	// What an operator said.
+	OutcomeSuspended    Outcome = "suspended"
+	OutcomeResumed      Outcome = "resumed"
+	OutcomeRetried      Outcome = "retried"
+	OutcomeAcknowledged Outcome = "acknowledged"
 )
 
 // A StageReport is what the commit status of one stage says.
@@ -162,7 +169,7 @@ type Record struct {
 	AcknowledgeUsed gitsrc.SHA // the acknowledgement that the history names
 	Withheld        []Entry    // deletions that are too many to be done unasked
 	Drift           *Drift
-	// Frozen is since when a rollout is paused, because the service is suspended.
+	// Frozen is since when the service is suspended; a rollout is paused then.
 	Frozen *time.Time
 
 	Inventory []Entry
@@ -279,6 +286,22 @@ func (r *Record) addHold(h Hold) {
 // release ends the hold on a digest.
 func (r *Record) release(d render.Digest) {
 	r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Digest == d })
+}
+
+// noteDrift counts what was put back.
+func (r *Record) noteDrift(repaired []render.ObjectID, now time.Time) {
+	if len(repaired) == 0 {
+		return
+	}
+	d := Drift{At: now}
+	if r.Drift != nil {
+		d.Count = r.Drift.Count
+	}
+	d.Count += len(repaired)
+	for _, id := range repaired {
+		d.Last = append(d.Last, id.String())
+	}
+	r.Drift = &d
 }
 
 func (r *Record) addHistory(p Promotion) {

@@ -72,8 +72,7 @@ func (d *draft) headReport() Report {
 	case d.suspended():
 		r.endOpen(pendingReport(suspendedSentence(d.o.Orders.Suspend)))
 	case d.o.Head.Problem == ProblemGone:
-		gone := successReport("the service left the catalog: its canary is removed, its full objects are left")
-		r.Canary, r.Approval, r.Full = gone, gone, gone
+		d.goneReport(&r)
 	case d.o.Head.Problem != ProblemNone:
 		r = d.unusableReport(r.Mirror)
 	case !d.isNew():

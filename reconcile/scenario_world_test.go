@@ -53,7 +53,7 @@ func (s *stage) drift(_ *testscript.TestScript, args []string) error {
 func (s *stage) order(_ *testscript.TestScript, args []string) error {
 	s.cluster.happened = true
 	value := args[1]
-	if args[0] == "acknowledge" {
+	if strings.HasSuffix(args[0], "acknowledge") {
 		sha, err := s.rev(value)
 		if err != nil {
 			return err

@@ -126,6 +126,7 @@ func (r Report) stage(s Stage) StageReport {
 // postAll writes the statuses that differ from what stands on the commits.
 func (l *Loop) postAll(ctx context.Context) error {
 	commits, mirrors := l.branchReports()
+	leaving := maps.Clone(l.leaving)
 	var errs []error
 	for _, c := range slices.Sorted(maps.Keys(commits)) {
 		statuses := Statuses(l.Environment, commits[c], l.dashboards(c, c, commits[c]), branchStages)
@@ -143,7 +144,7 @@ func (l *Loop) postAll(ctx context.Context) error {
 	}
 	err := errors.Join(errs...)
 	if err == nil {
-		clear(l.leaving)
+		l.forgetLeft(leaving)
 	}
 	// One commit that takes no status must not keep the others from theirs.
 	return errors.Join(err, l.postPulls(ctx, mirrors))
@@ -154,11 +155,11 @@ func (l *Loop) postAll(ctx context.Context) error {
 func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[gitsrc.SHA]saying) {
 	commits, mirrors = map[gitsrc.SHA]reported{}, map[gitsrc.SHA]saying{}
 	for _, name := range l.Services() {
-		record, _, ok := l.Load(name)
+		record, _, ok := l.peek(name)
 		if !ok {
 			continue
 		}
-		for _, r := range append(l.leaving[name], record.Reports...) {
+		for _, r := range slices.Concat(l.leaving[name], record.Reports) {
 			if commits[r.Commit] == nil {
 				commits[r.Commit] = reported{}
 			}
@@ -185,6 +186,15 @@ func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[git
 
 // standsAt says whether a commit is the newest that was promoted.
 func (r Record) standsAt(c gitsrc.SHA) bool { return r.Promoted != nil && r.Promoted.Commit == c }
+
+// forgetLeft forgets the reports that were said now. Others may have come since.
+func (l *Loop) forgetLeft(said map[render.ServiceName][]Report) {
+	for name, reports := range said {
+		if l.leaving[name] = l.leaving[name][len(reports):]; len(l.leaving[name]) == 0 {
+			delete(l.leaving, name)
+		}
+	}
+}
 
 // letGo keeps the reports that leave a record until they were said.
 func (l *Loop) letGo(before, after Record) {
@@ -216,7 +226,8 @@ func (l *Loop) dashboards(catalogAt, revision gitsrc.SHA, reports reported) map[
 func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approvals.Status, c gitsrc.SHA, statuses []approvals.Status) (sent int, err error) {
 	said := all[c]
 	if said == nil {
-		there, err := l.Posted(ctx, c)
+		var there []approvals.Status
+		l.outside(func() { there, err = l.Posted(ctx, c) })
 		if err != nil {
 			return 0, err
 		}
@@ -231,7 +242,8 @@ func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approv
 			continue
 		}
 		sent++
-		if err := l.Post(ctx, c, s); err != nil {
+		l.outside(func() { err = l.Post(ctx, c, s) })
+		if err != nil {
 			return sent, err
 		}
 		said[s.Context] = s

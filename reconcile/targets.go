@@ -12,12 +12,12 @@ type rule struct {
 // fullRules is the target list of the full variant. The first match wins.
 func fullRules() []rule {
 	return []rule{
-		{"suspended", suspended},
+		{"suspended", freeze},
 		{"drop what must not go on", dropRolling}, // never matches: it clears the way
 		{"rollback", rollback},
 		{"finish what has begun", finish},
 		{"promote", promote},
-		{"gone from the catalog", leaveOrphan},
+		{"gone from the catalog", removeFull},
 		{"keep what is promoted", keepPromotedFull},
 	}
 }
@@ -48,6 +48,14 @@ func choose(d *draft, rules []rule) Target {
 
 func suspended(d *draft) (Target, bool) {
 	return Target{Aim: LeaveAlone}, d.suspended()
+}
+
+// freeze holds a rollout where it is.
+func freeze(d *draft) (Target, bool) {
+	if r := d.record.Rolling; r != nil && d.suspended() {
+		return Target{Aim: Freeze, Ref: *r}, true
+	}
+	return suspended(d)
 }
 
 // dropRolling ends a rollout that must not be finished: the branch is back at
@@ -131,9 +139,22 @@ func promote(d *draft) (Target, bool) {
 	return Target{Aim: Run, Ref: r}, true
 }
 
-// leaveOrphan keeps the objects of a service that left the catalog.
-func leaveOrphan(d *draft) (Target, bool) {
-	return Target{Aim: LeaveAlone}, d.o.Head.Problem == ProblemGone
+// removeFull is for a service that left the catalog: its objects are left as
+// they are, or deleted where the governing entry says so. Until it is approved
+// that the service leaves, everything stays and is kept in repair. The last look
+// at the forge before a deletion is an uncached one.
+func removeFull(d *draft) (Target, bool) {
+	if !d.mayLeave() {
+		return Target{}, false
+	}
+	if !d.deletes() || d.fullObjects() == 0 {
+		return Target{Aim: LeaveAlone}, true
+	}
+	if !d.o.VerdictFresh {
+		d.wantsFresh = true
+		return Target{Aim: LeaveAlone}, true
+	}
+	return Target{Aim: Absent}, true
 }
 
 func keepPromotedFull(d *draft) (Target, bool) {
@@ -186,7 +207,7 @@ func canaryOfHead(d *draft) (Target, bool) {
 }
 
 func removeCanary(d *draft) (Target, bool) {
-	return Target{Aim: Absent}, d.o.Head.Problem == ProblemGone
+	return Target{Aim: Absent}, d.mayLeave()
 }
 
 // keepPromotedCanary leaves a first canary alone while the head cannot be read:

@@ -29,6 +29,8 @@ type tuple struct {
 	fresh             bool
 	rollingVerdict    approvals.State
 	pull              string
+	leaves            approvals.State // what the reviews say of a service's leaving the catalog
+	deletes           bool            // with it go its objects
 }
 
 const (
@@ -89,7 +91,12 @@ func (w tuple) observed() Observed {
 	}
 	r := &o.Record
 	r.Service, r.Namespace = "fop-gate", "dora-apps"
-	r.Governing = &Rules{}
+	r.Inventory = []Entry{{Kind: "Deployment", Name: "fop-gate", Track: TrackStable}}
+	r.Governing = &Rules{OnRemoval: render.OnRemovalOrphan}
+	if w.deletes {
+		r.Governing.OnRemoval = render.OnRemovalDelete
+	}
+	o.RulesVerdict = approvals.Verdict{State: w.leaves}
 	if w.suspended {
 		o.Orders.Suspend = &Suspend{Reason: "freeze", By: "alice"}
 	}
@@ -149,6 +156,9 @@ func (w tuple) fill(o *Observed) {
 
 // want reads the two lists of the design off the tuple, without Decide's words.
 func (w tuple) want() (full, canary Target) {
+	if w.suspended && w.rolling {
+		return Target{Aim: Freeze, Ref: ref("R")}, Target{Aim: LeaveAlone}
+	}
 	if w.suspended {
 		return Target{Aim: LeaveAlone}, Target{Aim: LeaveAlone}
 	}
@@ -192,10 +202,19 @@ func (w tuple) wantFull(promoted, rolls string) Target {
 	switch {
 	case rolls != "":
 		return Target{Aim: Run, Ref: ref(rolls)}
-	case promoted != "" && (promoted != "P" || w.problem != ProblemGone):
+	case promoted != "" && promoted != "P":
+		return Target{Aim: Run, Ref: ref(promoted)}
+	case w.mayLeave() && w.deletes && w.fresh:
+		return Target{Aim: Absent}
+	case promoted != "" && !w.mayLeave():
 		return Target{Aim: Run, Ref: ref(promoted)}
 	}
 	return Target{Aim: LeaveAlone}
+}
+
+// mayLeave: the service is gone from the catalog, and that is approved.
+func (w tuple) mayLeave() bool {
+	return w.problem == ProblemGone && w.leaves == approvals.Approved
 }
 
 // wantCanary: the head waits for something, and perhaps claims the canary before
@@ -217,7 +236,7 @@ func (w tuple) wantCanary(promoted, rolls string, waits, claims, held bool) Targ
 		return Target{Aim: LeaveAlone}
 	case waits:
 		return Target{Aim: Run, Ref: ref(w.head)}
-	case w.problem == ProblemGone:
+	case w.mayLeave():
 		return Target{Aim: Absent}
 	case promoted != "":
 		return Target{Aim: Run, Ref: ref(promoted)}
@@ -266,6 +285,16 @@ func everyTuple() []tuple {
 			each(healths, &w.full, func() { each(states, &w.rollingVerdict, next) })
 		},
 		func(next func()) { each(problems, &w.problem, next) },
+		func(next func()) { // only for a service that is gone
+			if w.leaves, w.deletes = approvals.Unknown, false; w.problem == ProblemGone {
+				w.deletes = true
+			}
+			next()
+			if w.problem == ProblemGone {
+				w.leaves = approvals.Approved
+				each(bools, &w.deletes, next)
+			}
+		},
 		func(next func()) { each(bools, &w.suspended, next) },
 	}
 	var all []tuple
@@ -345,7 +374,7 @@ func firstDifference(all []tuple, fullRules, canaryRules []rule) (found string, 
 			return fmt.Sprintf("full: %s by rule %q, want %s\n%+v", aimOf(d.Full), d.Full.Rule, aimOf(full), w), points
 		case differ(d.Canary, canary):
 			return fmt.Sprintf("canary: %s by rule %q, want %s\n%+v", aimOf(d.Canary), d.Canary.Rule, aimOf(canary), w), points
-		case d.WantsFreshVerdict && (w.fresh || w.verdict != approvals.Approved || d.Record.Rolling != nil):
+		case d.WantsFreshVerdict && (w.fresh || !(w.mayLeave() && w.deletes) && (w.verdict != approvals.Approved || d.Record.Rolling != nil)):
 			return fmt.Sprintf("an uncached look at the forge was asked for in vain\n%+v", w), points
 		case d.View.Step == "":
 			return fmt.Sprintf("no step\n%+v", w), points

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"banksman.dev/approvals"
 	"banksman.dev/gitsrc"
@@ -52,10 +53,12 @@ func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bo
 	} else {
 		o.RollingVerdict = l.rollingVerdict(ctx, o, policy)
 	}
-	if o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest {
+	switch gone := o.Head.Problem == ProblemGone; {
+	case !gone && (o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest):
 		delete(l.verdicts, verdictKey{name, aboutRules})
-	} else {
-		o.RulesVerdict = l.rulesVerdict(ctx, o, *rules, policy)
+	default:
+		o.RulesVerdict = l.rulesVerdict(ctx, o, *rules, policy, gone && fresh)
+		o.VerdictFresh = o.VerdictFresh || gone && fresh
 	}
 }
 
@@ -98,7 +101,7 @@ func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals
 
 // rulesVerdict judges the commits that changed the service's steps since the
 // governing entry, under the present steps.
-func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, policy approvals.Policy) approvals.Verdict {
+func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, policy approvals.Policy, fresh bool) approvals.Verdict {
 	var ends []gitsrc.SHA
 	if governing.Commit != "" {
 		ends = append(ends, governing.Commit)
@@ -108,7 +111,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 			ends = append(ends, c)
 		}
 	}
-	w, err := l.walk(o.Record.Service, l.head, ends)
+	w, err := l.walk(o.Record.Service, o.Head.Branch, ends)
 	if err != nil || w.lost != "" {
 		return approvals.Verdict{Reason: "the history of the pipeline cannot be read"}
 	}
@@ -116,7 +119,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 	if len(needed) == 0 {
 		return nothingToApprove(o, w, l.Trust)
 	}
-	return l.ask(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, false)
+	return l.ask(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, fresh)
 }
 
 // ask judges each commit of a range. An answer is asked for once in a poll,
@@ -126,12 +129,10 @@ func (l *Loop) ask(ctx context.Context, key verdictKey, needed []gitsrc.SHA, poi
 	if h, ok := l.verdicts[key]; ok && !fresh && h.question == question && h.poll == l.polls {
 		return h.verdict
 	}
+	poll := l.polls
 	judged := make([]approvals.Verdict, 0, len(needed))
 	for _, c := range needed {
-		facts, err := l.Facts(ctx, c, following(points, c), policy.TeamNames(), fresh)
-		if err != nil {
-			facts.Problem = err.Error()
-		}
+		facts := l.factsOf(ctx, c, following(points, c), policy.TeamNames(), fresh)
 		facts.Commit, facts.Branch = approvals.SHA(c), l.Branch
 		v := approvals.Judge(facts, policy)
 		if v.PullRequestHead != "" {
@@ -140,8 +141,37 @@ func (l *Loop) ask(ctx context.Context, key verdictKey, needed []gitsrc.SHA, poi
 		judged = append(judged, v)
 	}
 	v := approvals.JudgeRange(judged)
-	l.verdicts[key] = heard{question: question, poll: l.polls, verdict: v}
+	l.verdicts[key] = heard{question: question, poll: poll, verdict: v}
 	return v
+}
+
+// polledFacts count until the next poll.
+type polledFacts struct {
+	poll  int
+	facts approvals.Facts
+}
+
+// factsOf asks the forge about one commit, once for all services that it
+// changes.
+func (l *Loop) factsOf(ctx context.Context, c gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) approvals.Facts {
+	key := fmt.Sprint(c, following, teams)
+	if known, ok := l.facts[key]; ok && !fresh && known.poll == l.polls {
+		return known.facts
+	}
+	poll := l.polls
+	var facts approvals.Facts
+	l.outside(func() {
+		facts = l.asks.do(fmt.Sprint(key, fresh), func() approvals.Facts {
+			facts, err := l.Facts(ctx, c, following, teams, fresh)
+			if err != nil {
+				facts.Problem = err.Error()
+			}
+			return facts
+		})
+	})
+	maps.DeleteFunc(l.facts, func(_ string, known polledFacts) bool { return known.poll < l.polls })
+	l.facts[key] = polledFacts{poll, facts}
+	return facts
 }
 
 // asksForge says whether the service waits for an answer of the forge.

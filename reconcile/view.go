@@ -2,11 +2,13 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"banksman.dev/approvals"
 	"banksman.dev/gitsrc"
+	"banksman.dev/render"
 )
 
 // view says to a person where the service stands, why, on whom it waits and
@@ -45,8 +47,7 @@ func (d *draft) viewProblem(v *View) {
 	switch d.o.Head.Problem {
 	case ProblemGone:
 		v.Step, v.Stalled = StepGone, false
-		v.Reason = "the catalog no longer names this service; its full objects are left as they are"
-		v.Next = fmt.Sprintf("put the service back into the catalog, or delete its objects (kubectl get all -A -l banksman.dev/service=%s) and then this Delivery", d.record.Service)
+		d.viewGone(v)
 	case ProblemRewritten:
 		v.Step = StepRewritten
 		v.Next = "answer for the new history: " + d.patch("acknowledge", string(d.o.Head.Branch))
@@ -54,6 +55,40 @@ func (d *draft) viewProblem(v *View) {
 		v.Step = StepUnreadable
 		v.Next = fmt.Sprintf("push a fix, or git revert %s", d.o.Head.Commit.Short())
 	}
+}
+
+// viewGone: the service left the catalog.
+func (d *draft) viewGone(v *View) {
+	verdict := d.o.RulesVerdict
+	again := fmt.Sprintf("put the service back into the catalog, or delete its objects (kubectl get all -A -l banksman.dev/service=%s) and then this Delivery", d.record.Service)
+	switch {
+	case !approved(verdict):
+		v.Reason = "the catalog no longer names this service; until that is approved its objects stay: " + verdict.Reason
+		v.Waits = verdict.Waits
+		if verdict.PullRequestURL != "" {
+			v.Next = "review " + verdict.PullRequestURL
+		} else {
+			v.Next = "put the service back into the catalog, or answer for its removal: " + d.patch("acknowledge", string(d.o.Head.Branch))
+		}
+	case !d.deletes():
+		v.Reason, v.Next = "the catalog no longer names this service; its full objects are left as they are", again
+	case len(d.record.Withheld) > 0:
+		v.Reason = "the catalog no longer names this service"
+		d.viewWithheld(v)
+	case d.fullObjects() > 0:
+		v.Reason = "the catalog no longer names this service; its objects are being deleted"
+	default:
+		v.Reason = "the catalog no longer names this service; its objects are deleted"
+		v.Next = fmt.Sprintf("kubectl -n %s delete delivery %s", d.record.Namespace, d.record.Service)
+	}
+}
+
+// viewWithheld: deletions wait for somebody to answer for them.
+func (d *draft) viewWithheld(v *View) {
+	v.Ready, v.Stalled = false, true
+	v.Waits = append(v.Waits, "an operator")
+	v.Reason += fmt.Sprintf("; %d of its %d full objects are to be deleted, too many to do so unasked", len(d.record.Withheld), d.fullObjects())
+	v.Next = fmt.Sprintf("put them back, or answer for it: banksman acknowledge %s %s -n %s", d.record.Service, d.o.Head.Branch, d.record.Namespace)
 }
 
 func (d *draft) viewPromoted(v *View) {
@@ -66,7 +101,13 @@ func (d *draft) viewPromoted(v *View) {
 		if p.Commit != d.o.Head.Commit {
 			v.Reason += ", which " + d.o.Head.Commit.Short() + " restores"
 		}
+		if drifted := slices.Concat(d.o.Full.Drifted, d.o.Canary.Drifted); len(drifted) > 0 {
+			v.Reason += fmt.Sprintf("; somebody changed %s, which is left so (drift: warn)", someOf(drifted))
+		}
 		d.viewReview(v)
+		if len(d.record.Withheld) > 0 {
+			d.viewWithheld(v)
+		}
 	case d.rolledBack():
 		v.Step = StepRollback
 		v.Reason = "rolling back to " + p.Commit.Short() + progress(d.o.Full)
@@ -98,7 +139,7 @@ func (d *draft) viewReview(v *View) {
 // rolledBack says whether what is promoted came by a rollback.
 func (d *draft) rolledBack() bool {
 	for _, h := range d.record.History {
-		if h.Commit == d.record.Promoted.Commit {
+		if h.Commit == d.record.Promoted.Commit && !h.Outcome.isOrder() {
 			return h.Outcome == OutcomeRolledBack
 		}
 	}
@@ -189,6 +230,14 @@ func suspendedSentence(s *Suspend) string {
 		t += ": " + s.Reason
 	}
 	return t
+}
+
+// someOf names the first of several objects.
+func someOf(ids []render.ObjectID) string {
+	if len(ids) == 1 {
+		return ids[0].String()
+	}
+	return fmt.Sprintf("%s and %d more", ids[0], len(ids)-1)
 }
 
 func progress(l Live) string {

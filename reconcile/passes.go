@@ -1,0 +1,147 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"banksman.dev/render"
+)
+
+// passes are the looks at services that have begun or are due. Each runs in a
+// goroutine of its own, one at a time for a service: one that is stuck delays
+// no other.
+//
+// Whoever thinks holds the loop's lock; a pass lets go of it while it waits for
+// an answer (outside). So all that the loop remembers is read and written by
+// one at a time, and nobody waits for somebody else's request.
+type passes struct {
+	queue   []render.ServiceName
+	running map[render.ServiceName]bool
+	again   map[render.ServiceName]bool // something happened while it ran
+	rounds  int                         // how often slots were given since something happened
+	closed  bool                        // no pass begins or goes on any more
+	ended   chan passed
+	all     sync.WaitGroup
+}
+
+// passed is how a pass came out.
+type passed struct {
+	service render.ServiceName
+	err     error
+}
+
+func newPasses(parallel int) passes {
+	return passes{
+		running: map[render.ServiceName]bool{}, again: map[render.ServiceName]bool{},
+		ended: make(chan passed, parallel), // so that none waits to say that it ended
+	}
+}
+
+func (p *passes) busy() bool { return len(p.running)+len(p.queue) > 0 }
+
+// want makes services due, in this order of their names.
+func (p *passes) want(names []render.ServiceName) {
+	slices.Sort(names)
+	waits := map[render.ServiceName]bool{}
+	for _, name := range p.queue {
+		waits[name] = true
+	}
+	for _, name := range slices.Compact(names) {
+		switch {
+		case p.running[name]:
+			p.again[name] = true
+		case !waits[name]:
+			p.queue = append(p.queue, name)
+		}
+	}
+}
+
+// outside lets the others think while a request is under way.
+func (l *Loop) outside(request func()) {
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	request()
+}
+
+// calm is for how long slots and statuses may wait while there is much to do:
+// they are about all services, and looked at once for many passes.
+const calm = time.Second
+
+// advance makes services due and begins as many passes as there is room for.
+func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
+	p := &l.passes
+	if l.polls == 0 || l.head == "" || p.closed {
+		return
+	}
+	p.want(due)
+	if l.moved {
+		l.moved = false
+		p.want(l.known())
+	}
+	if p.rounds < mostRounds && l.isTime(&l.assignedAt) {
+		if told := l.assign(); len(told) > 0 {
+			p.rounds++
+			p.want(told)
+		}
+	}
+	for len(p.queue) > 0 && len(p.running) < l.parallel() {
+		name := p.queue[0]
+		p.queue = p.queue[1:]
+		p.running[name] = true
+		p.all.Go(func() { l.pass(ctx, name) })
+	}
+	if !p.busy() {
+		l.settled.Store(true)
+	}
+}
+
+// isTime: nothing is under way, or it is a while since the last time.
+func (l *Loop) isTime(last *time.Time) bool {
+	now := l.Now()
+	if l.passes.busy() && now.Sub(*last) < calm {
+		return false
+	}
+	*last = now
+	return true
+}
+
+func (l *Loop) parallel() int { return max(1, l.Parallel) }
+
+func (l *Loop) pass(ctx context.Context, name render.ServiceName) {
+	l.mu.Lock()
+	err := l.service(ctx, name)
+	l.mu.Unlock()
+	l.passes.ended <- passed{name, err}
+}
+
+// end takes in how passes came out, and names what is due because of it.
+func (l *Loop) end(ctx context.Context, first passed) (due []render.ServiceName) {
+	p := &l.passes
+	for e, more := first, true; more; {
+		delete(p.running, e.service)
+		l.note(ctx, e.service, e.err)
+		if p.again[e.service] {
+			delete(p.again, e.service)
+			due = append(due, e.service)
+		}
+		l.unposted = true
+		select {
+		case e = <-p.ended:
+		default:
+			more = false
+		}
+	}
+	return due
+}
+
+// finish brings everything that is due to an end.
+func (l *Loop) finish(ctx context.Context, due []render.ServiceName) {
+	l.passes.rounds = 0
+	for l.advance(ctx, due); l.passes.busy(); l.advance(ctx, due) {
+		var e passed
+		l.outside(func() { e = <-l.passes.ended })
+		due = l.end(ctx, e)
+	}
+}
