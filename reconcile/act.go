@@ -25,12 +25,12 @@ type refusal struct {
 }
 
 // act carries out a decision. The record is saved before the first object is
-// sent, and names every object that may be sent. It says whether there is more
-// to decide.
-func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err error) {
+// sent, and names every object that may be sent. What the API server answered is
+// saved with the next look, which comes at once if there is more to decide.
+func (l *Loop) act(ctx context.Context, o Observed, d Decision, isStored bool) (next Record, more bool, err error) {
 	stable, beside, lost, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
 	if err != nil && isOvertaken(o, d) {
-		return true, nil
+		return o.Record, true, nil
 	}
 	if err != nil {
 		d.Full.Aim, d.Canary.Aim = LeaveAlone, LeaveAlone
@@ -43,30 +43,30 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (more bool, err 
 	stable.Audit, beside.Audit = audit, audit
 	record := d.Record
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
-	if err := errors.Join(err, l.save(ctx, record, d.View)); err != nil {
-		return false, err
+	if err != nil || !isStored || !l.mayWait(o, record, d.View) {
+		l.savedAt[record.Service] = l.Now()
+		if err := errors.Join(err, l.save(ctx, record, d.View)); err != nil {
+			return record, false, err
+		}
 	}
 	l.logTransition(record.Service, d.View)
 	l.logTurn(o.Record.Proposed, record)
 	l.letGo(o.Record, record)
 	refusedBefore := len(l.refused)
 	if err := l.bringBoth(ctx, d, stable, beside, &record); err != nil {
-		return false, err
+		return record, false, err
 	}
 	if lost == nil { // else what full needs is not known
 		if err := l.prune(ctx, o, d, append(stable.Objects, beside.Objects...), &record); err != nil {
-			return false, err
+			return record, false, err
 		}
-	}
-	if err := l.save(ctx, record, d.View); err != nil {
-		return false, err
 	}
 	if audit {
 		l.audited(record.Service)
 	}
 	more = !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore
 	l.proposals.dirty = l.proposals.dirty || more
-	return more, nil
+	return record, more, nil
 }
 
 // isOvertaken: the pull request that the decision is about lost its slot while

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"syscall"
 
@@ -16,6 +17,11 @@ import (
 type contents struct {
 	catalogs map[gitsrc.SHA]catalogAt
 	releases map[releaseKey]releaseAt
+	// newest are the commits that were looked at last: mostly the next one is much
+	// like them.
+	newest        map[render.ServiceName]gitsrc.SHA
+	newestCatalog gitsrc.SHA
+	moves         map[[2]gitsrc.SHA]near
 	// overlaps is about one commit, the head: services that render an object
 	// of another one.
 	overlaps   map[render.ServiceName]error
@@ -47,14 +53,17 @@ type releaseAt struct {
 	unread  error // the local repository failed us
 }
 
-// Bounds of the cache: past them it is emptied and fills again.
+// Bounds of the cache: past them only the newest are kept.
 const (
 	mostCatalogs = 256
 	mostReleases = 16384
 )
 
 func newContents() contents {
-	return contents{catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{}}
+	return contents{
+		catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{},
+		newest: map[render.ServiceName]gitsrc.SHA{}, moves: map[[2]gitsrc.SHA]near{},
+	}
 }
 
 func (c *contents) catalog(l *Loop, commit gitsrc.SHA) catalogAt {
@@ -65,16 +74,19 @@ func (c *contents) catalog(l *Loop, commit gitsrc.SHA) catalogAt {
 	if err != nil {
 		return catalogAt{unread: fmt.Errorf("read commit %s: %w", commit.Short(), err)}
 	}
-	looked := &readTree{tree: tree, read: map[string]bool{}}
-	catalog, err := render.ReadCatalog(looked, l.CatalogPath)
-	if isUnread(err) {
-		return catalogAt{unread: fmt.Errorf("read the catalog of commit %s: %w", commit.Short(), err)}
+	at, same := c.sameCatalog(l, commit)
+	if at.tree = tree; !same {
+		looked := &readTree{tree: tree, read: map[string]bool{}}
+		at.catalog, at.err = render.ReadCatalog(looked, l.CatalogPath)
+		if isUnread(at.err) {
+			return catalogAt{unread: fmt.Errorf("read the catalog of commit %s: %w", commit.Short(), at.err)}
+		}
+		at.inputs = looked.paths()
 	}
 	if len(c.catalogs) >= mostCatalogs {
-		clear(c.catalogs)
+		maps.DeleteFunc(c.catalogs, func(commit gitsrc.SHA, _ catalogAt) bool { return commit != c.newestCatalog })
 	}
-	at := catalogAt{catalog: catalog, tree: tree, inputs: looked.paths(), err: err}
-	c.catalogs[commit] = at
+	c.catalogs[commit], c.newestCatalog = at, commit
 	return at
 }
 
@@ -90,15 +102,18 @@ func (c *contents) release(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 	}
 	at := releaseAt{problem: ProblemUnreadable, err: in.err}
 	if in.err == nil {
-		at = l.renderAt(in, name, commit)
+		var same bool
+		if at, same = c.sameRelease(l, in, name, commit); !same {
+			at = l.renderAt(in, name, commit)
+		}
 	}
 	if at.unread != nil {
 		return at
 	}
 	if len(c.releases) >= mostReleases {
-		clear(c.releases)
+		maps.DeleteFunc(c.releases, func(k releaseKey, _ releaseAt) bool { return k.commit != c.newest[k.service] })
 	}
-	c.releases[key] = at
+	c.releases[key], c.newest[name] = at, commit
 	return at
 }
 

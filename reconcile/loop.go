@@ -84,9 +84,9 @@ type Settings struct {
 type state struct {
 	head       gitsrc.SHA
 	fetchErr   error
-	isOnce     bool // the process ends after this look
-	moved      bool // a last look before full found another head
-	polls      int  // counts the polls: what was read from the forge counts for one of them
+	isOnce     bool       // the process ends after this look
+	movedFrom  gitsrc.SHA // a last look before full found another head than this one
+	polls      int        // counts the polls: what was read from the forge counts for one of them
 	content    contents
 	proposals  proposals
 	verdicts   map[verdictKey]heard
@@ -100,6 +100,9 @@ type state struct {
 	lastLog    map[render.ServiceName]View
 	unsaid     error // why a status could not be written
 	unsaidPoll int   // when that was
+	quiet      map[render.ServiceName]rest
+	savedAt    map[render.ServiceName]time.Time
+	isRunning  bool // time passes by itself
 	auditAt    map[render.ServiceName]time.Time
 	unposted   bool // something changed that the branch's statuses hang on
 	passes     passes
@@ -122,6 +125,7 @@ type trouble struct {
 // that one that hangs delays no rollback.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
+	l.isRunning = true
 	work, stop := l.untilWritten(ctx)
 	defer stop()
 	var beside sync.WaitGroup
@@ -326,6 +330,8 @@ func (l *Loop) begin() {
 		asks:       newShared[string, approvals.Facts](),
 		facts:      map[string]polledFacts{},
 		auditAt:    map[render.ServiceName]time.Time{},
+		quiet:      map[render.ServiceName]rest{},
+		savedAt:    map[render.ServiceName]time.Time{},
 		unposted:   true,
 	}
 	l.settled.Store(false)
@@ -431,12 +437,14 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	if l.isForgotten(name) {
 		return nil
 	}
+	delete(l.quiet, name)
 	fresh := false
+	var known *Record // as the pass before left it
 	for range mostPasses {
 		if l.passes.closed {
 			return nil
 		}
-		o, err := l.observe(ctx, name, fresh)
+		o, err := l.observe(ctx, name, known, fresh)
 		if err != nil {
 			return err
 		}
@@ -447,11 +455,12 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 			}
 			continue
 		}
-		more, err := l.act(ctx, o, d)
+		record, more, err := l.act(ctx, o, d, known == nil)
 		if err != nil {
 			return err
 		}
-		if !more {
+		if known = &record; !more {
+			l.noteQuiet(o, d)
 			if d.Again > 0 {
 				l.wake(name, d.Again)
 			}

@@ -11,12 +11,19 @@ import (
 	"banksman.dev/render"
 )
 
-// observe gathers everything that Decide needs to know of one service. With
+// observe gathers everything that Decide needs to know of one service. The
+// record is the one that is known from the pass just before, or loaded. With
 // fresh, the forge is asked again without any cache.
-func (l *Loop) observe(ctx context.Context, name render.ServiceName, fresh bool) (Observed, error) {
-	record, orders, ok := l.Load(name)
-	if !ok {
-		record = Record{Service: name}
+func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Record, fresh bool) (Observed, error) {
+	var record Record
+	var orders Orders
+	if known != nil {
+		record = *known
+		_, orders, _ = l.peek(name)
+	} else if loaded, said, ok := l.Load(name); ok {
+		record, orders = loaded, said
+	} else {
+		record.Service = name
 	}
 	o := Observed{Now: l.Now(), Record: record, Orders: orders}
 	w, err := l.walk(name, l.head, l.bases(record, orders))
@@ -63,15 +70,34 @@ func (l *Loop) bases(r Record, orders Orders) []gitsrc.SHA {
 	if r.Promoted != nil {
 		found = append(found, r.Promoted.Commit)
 	}
-	if r.Settled != "" {
-		found = append(found, r.Settled)
+	for _, c := range []gitsrc.SHA{r.Settled, l.quietAt(r)} {
+		if c != "" {
+			found = append(found, c)
+		}
 	}
 	for _, c := range []gitsrc.SHA{orders.Acknowledge, l.Trust} {
-		if c != "" && (r.Promoted == nil || !l.isOlder(c, r.Promoted.Commit)) {
+		if c != "" && (r.Promoted == nil || !l.isOlder(c, r.Promoted.Commit) || l.answersForHead(r, c, orders)) {
 			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// answersForHead: the operator named the present head after what is promoted was
+// promoted. So a history that was rewritten to something older is answered for.
+func (l *Loop) answersForHead(r Record, c gitsrc.SHA, orders Orders) bool {
+	if c != orders.Acknowledge || c != l.head {
+		return false
+	}
+	if r.AcknowledgeUsed != c {
+		return true
+	}
+	for _, h := range r.History {
+		if h.Outcome == OutcomeAcknowledged && h.Commit == c {
+			return !h.At.Before(r.Promoted.Since)
+		}
+	}
+	return false
 }
 
 // isOlder says whether a commit lies in the history of another one.
@@ -148,7 +174,7 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	i := introduced(w.points)
 	h := Head{Branch: l.head, Problem: at.problem, HasCanary: at.release.HasCanary}
 	h.Ref = Ref{Commit: w.points[i].commit, Digest: at.release.Digest}
-	if i == 0 && w.base != "" && w.base == o.Record.Settled && o.Record.Promoted != nil {
+	if i == 0 && w.base != "" && o.Record.Promoted != nil && (w.base == o.Record.Settled || w.base == l.quietAt(o.Record)) {
 		h.Commit = o.Record.Promoted.Commit
 	}
 	if at.err != nil {

@@ -76,9 +76,9 @@ func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
 		return
 	}
 	p.want(due)
-	if l.moved {
-		l.moved = false
-		p.want(l.known())
+	if from := l.movedFrom; from != "" {
+		l.movedFrom = ""
+		p.want(l.affected(from))
 	}
 	if p.rounds < mostRounds && l.isTime(&l.assignedAt) {
 		if told := l.assign(); len(told) > 0 {

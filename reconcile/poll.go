@@ -29,7 +29,7 @@ func (l *Loop) fetch(ctx context.Context) fetched {
 func (l *Loop) poll(f fetched) []render.ServiceName {
 	l.polls++
 	l.noteFetch(f.err)
-	moved := false
+	moved, before := false, l.head
 	if f.err == nil && f.head != "" {
 		// A last look may have fetched a newer head since this fetch began.
 		if head, err := l.Source.Head(); err == nil {
@@ -39,8 +39,10 @@ func (l *Loop) poll(f fetched) []render.ServiceName {
 	switch {
 	case l.head == "":
 		return nil
-	case moved || l.polls == 1:
+	case l.polls == 1:
 		return l.known()
+	case moved:
+		return append(l.affected(before), l.waiting()...)
 	}
 	return l.waiting()
 }
@@ -78,8 +80,8 @@ func (l *Loop) refetch(ctx context.Context) error {
 	if f.err != nil {
 		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
 	}
-	if f.head != "" && l.moveTo(f.head) {
-		l.moved = true
+	if from := l.head; f.head != "" && l.moveTo(f.head) && l.movedFrom == "" {
+		l.movedFrom = from
 	}
 	return nil
 }

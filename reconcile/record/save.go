@@ -141,7 +141,7 @@ func (s *Store) lookAgain(ctx context.Context, k key) error {
 	switch {
 	case apierrors.IsNotFound(err):
 		s.mu.Lock()
-		delete(s.newest, k)
+		s.drop(k)
 		s.mu.Unlock()
 	case err != nil:
 		return fmt.Errorf("write Delivery %s/%s: %w; reading it failed too: %w", k.namespace, k.name, ErrConflict, err)

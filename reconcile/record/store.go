@@ -31,6 +31,8 @@ type Store struct {
 
 	mu     sync.Mutex
 	newest map[key]*v1alpha1.Delivery
+	places map[render.ServiceName][]key // where the Deliveries of a service stand
+	read   map[*v1alpha1.Delivery]reconcile.Record
 	loaded map[render.ServiceName]*v1alpha1.Delivery // what the last Load or Save gave; nil: none
 
 	queue   workqueue.TypedInterface[render.ServiceName]
@@ -64,6 +66,8 @@ func newStore(ctx context.Context, client dynamic.Interface, log *slog.Logger) *
 	s := &Store{
 		log: log, client: client,
 		newest:  map[key]*v1alpha1.Delivery{},
+		places:  map[render.ServiceName][]key{},
+		read:    map[*v1alpha1.Delivery]reconcile.Record{},
 		loaded:  map[render.ServiceName]*v1alpha1.Delivery{},
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
@@ -87,11 +91,7 @@ func (s *Store) Close() {
 func (s *Store) All() []render.ServiceName {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := map[render.ServiceName]bool{}
-	for k := range s.newest {
-		names[render.ServiceName(k.name)] = true
-	}
-	return slices.Sorted(maps.Keys(names))
+	return slices.Sorted(maps.Keys(s.places))
 }
 
 // Load returns what is remembered of a service and what an operator says of
@@ -101,10 +101,28 @@ func (s *Store) Load(name render.ServiceName) (reconcile.Record, reconcile.Order
 	defer s.mu.Unlock()
 	d := s.find(name)
 	s.loaded[name] = d
+	return s.open(d)
+}
+
+// Peek is Load without a Save to follow: what was loaded stays the version that
+// the next Save is made for.
+func (s *Store) Peek(name render.ServiceName) (reconcile.Record, reconcile.Orders, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open(s.find(name))
+}
+
+// open reads a Delivery, each version once. It is called with the lock held.
+func (s *Store) open(d *v1alpha1.Delivery) (reconcile.Record, reconcile.Orders, bool) {
 	if d == nil {
 		return reconcile.Record{}, reconcile.Orders{}, false
 	}
-	return recordOf(d), ordersOf(d), true
+	r, known := s.read[d]
+	if !known {
+		r = recordOf(d)
+		s.read[d] = r
+	}
+	return r, ordersOf(d), true
 }
 
 // find picks the Delivery of a service. There may be more than one, when the
@@ -112,13 +130,14 @@ func (s *Store) Load(name render.ServiceName) (reconcile.Record, reconcile.Order
 // banksman wrote to, then the oldest.
 func (s *Store) find(name render.ServiceName) *v1alpha1.Delivery {
 	var found []*v1alpha1.Delivery
-	for k, d := range s.newest {
-		if k.name == string(name) {
-			found = append(found, d)
-		}
+	for _, k := range s.places[name] {
+		found = append(found, s.newest[k])
 	}
-	if len(found) == 0 {
+	switch len(found) {
+	case 0:
 		return nil
+	case 1:
+		return found[0]
 	}
 	return slices.MinFunc(found, func(a, b *v1alpha1.Delivery) int {
 		return cmp.Or(
@@ -143,8 +162,24 @@ func (s *Store) take(d *v1alpha1.Delivery) (before *v1alpha1.Delivery, isNew boo
 	if before != nil && version(before) >= version(d) {
 		return before, false
 	}
+	if before == nil {
+		name := render.ServiceName(k.name)
+		s.places[name] = append(s.places[name], k)
+	}
+	delete(s.read, before)
 	s.newest[k] = d
 	return before, true
+}
+
+// drop forgets a Delivery. It is called with the lock held.
+func (s *Store) drop(k key) {
+	name := render.ServiceName(k.name)
+	delete(s.read, s.newest[k])
+	delete(s.newest, k)
+	s.places[name] = slices.DeleteFunc(s.places[name], func(o key) bool { return o == k })
+	if len(s.places[name]) == 0 {
+		delete(s.places, name)
+	}
 }
 
 // version orders the versions of an object. Kubernetes compares them as numbers

@@ -96,7 +96,7 @@ func (s *Store) lost(o any) {
 	}
 	s.mu.Lock()
 	if known := s.newest[keyOf(d)]; known != nil && known.UID == d.UID {
-		delete(s.newest, keyOf(d))
+		s.drop(keyOf(d))
 	}
 	s.mu.Unlock()
 	s.queue.Add(render.ServiceName(d.Name))
