@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"time"
 
 	"banksman.dev/approvals"
 	"banksman.dev/gitsrc"
@@ -14,18 +15,18 @@ import (
 // then has as much time left as it had.
 func (d *draft) settleSuspension() {
 	switch s := d.o.Orders.Suspend; {
-	case d.suspended() && d.record.Frozen == nil:
-		d.record.Frozen = copied(&d.o.Now)
+	case d.suspended() && d.record.Frozen.IsZero():
+		d.record.Frozen = d.o.Now
 		d.noteOrder(d.o.Head.Commit, OutcomeSuspended, s.By, s.Reason)
-	case !d.suspended() && d.record.Frozen != nil:
-		took := d.o.Now.Sub(*d.record.Frozen)
+	case !d.suspended() && !d.record.Frozen.IsZero():
+		took := d.o.Now.Sub(d.record.Frozen)
 		if r := d.record.Rolling; r != nil {
 			r.Since = r.Since.Add(took)
 		}
 		if c := d.record.Canary; c != nil {
 			c.HealthSince = c.HealthSince.Add(took)
 		}
-		d.record.Frozen = nil
+		d.record.Frozen = time.Time{}
 		d.noteOrder(d.o.Head.Commit, OutcomeResumed, "", "")
 	}
 }

@@ -170,7 +170,7 @@ type Record struct {
 	Withheld        []Entry    // deletions that are too many to be done unasked
 	Drift           *Drift
 	// Frozen is since when the service is suspended; a rollout is paused then.
-	Frozen *time.Time
+	Frozen time.Time
 
 	Inventory []Entry
 	History   []Promotion // newest first
@@ -184,7 +184,6 @@ func (r Record) clone() Record {
 	r.Canary = copied(r.Canary)
 	r.Proposed = copied(r.Proposed)
 	r.Drift = copied(r.Drift)
-	r.Frozen = copied(r.Frozen)
 	r.Withheld = slices.Clone(r.Withheld)
 	r.Passed = slices.Clone(r.Passed)
 	r.Recent = slices.Clone(r.Recent)

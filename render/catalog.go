@@ -38,6 +38,11 @@ func ReadCatalog(tree fs.FS, name string) (*Catalog, error) {
 		return nil, r.faults.asError()
 	}
 	c := &Catalog{Path: name, Entries: r.entries()}
+	if len(r.faults) == 0 && len(c.Entries) == 0 {
+		// Nobody runs banksman for nothing: it is a mistake, and would take every
+		// service away at once.
+		r.faults = append(r.faults, &Error{File: name, Problem: "the catalog names no service", Try: "add a service to it"})
+	}
 	if len(r.faults) > 0 {
 		return nil, r.faults.asError()
 	}

@@ -2,7 +2,6 @@ package record
 
 import (
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,7 +30,7 @@ func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 		RetryUsed:       s.RetryUsed,
 		Withheld:        each(s.Withheld, fromEntry),
 		Drift:           maybe(s.Drift, fromDrift),
-		Frozen:          maybe(s.Frozen, func(t metav1.Time) time.Time { return fromTime(&t) }),
+		Frozen:          fromTime(s.Frozen),
 		AcknowledgeUsed: gitsrc.SHA(s.AcknowledgeUsed),
 		Inventory:       each(s.Inventory, fromEntry),
 		History:         each(s.History, fromPromotion),
@@ -71,7 +70,7 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 			RetryUsed:       r.RetryUsed,
 			Withheld:        each(r.Withheld, toEntry),
 			Drift:           maybe(r.Drift, toDrift),
-			Frozen:          frozen(r.Frozen),
+			Frozen:          toTime(r.Frozen),
 			AcknowledgeUsed: string(r.AcknowledgeUsed),
 			Inventory:       each(r.Inventory, toEntry),
 			History:         each(r.History, toPromotion),
@@ -80,13 +79,6 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 	}
 	setConditions(&s.Conditions, v, before.Generation, now)
 	return s
-}
-
-func frozen(since *time.Time) *metav1.Time {
-	if since == nil {
-		return nil
-	}
-	return toTime(*since)
 }
 
 func shown(r reconcile.Record, v reconcile.View) v1alpha1.Shown {

@@ -150,7 +150,10 @@ func (s *Store) lookAgain(ctx context.Context, k key) error {
 		if err != nil {
 			return err
 		}
+		// What is there counts, whatever its number: in a cluster that was restored
+		// from a snapshot it is older than what was seen before.
 		s.mu.Lock()
+		s.drop(k)
 		s.take(d)
 		s.mu.Unlock()
 	}
