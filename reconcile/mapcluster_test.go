@@ -27,6 +27,8 @@ type mapCluster struct {
 	records   map[render.ServiceName]reconcile.Record
 	views     map[render.ServiceName]reconcile.View
 	orders    map[render.ServiceName]reconcile.Orders
+	noted     map[render.ObjectID]reconcile.Ref // the release that a workload of full names
+	paused    map[render.ObjectID]bool
 	sent      int
 	happened  bool // somebody did something to it since it was last looked at
 
@@ -38,7 +40,7 @@ type mapCluster struct {
 func newMapCluster(t *testing.T) *mapCluster {
 	return &mapCluster{
 		t: t, tracks: map[render.ObjectID]reconcile.Track{}, forbidden: map[string]bool{},
-		objects: map[render.ObjectID]render.Object{}, uids: map[render.ObjectID]string{},
+		objects: map[render.ObjectID]render.Object{}, uids: map[render.ObjectID]string{}, noted: map[render.ObjectID]reconcile.Ref{}, paused: map[render.ObjectID]bool{},
 		foreign: map[render.ObjectID]bool{},
 		bad:     map[string]bool{}, slow: map[string]bool{},
 		records: map[render.ServiceName]reconcile.Record{}, views: map[render.ServiceName]reconcile.View{},
@@ -86,6 +88,9 @@ func (c *mapCluster) put(_ context.Context, s reconcile.Set) ([]reconcile.Entry,
 			c.sent++
 		}
 		c.tracks[id] = s.Track
+		if was, ok := c.noted[id]; o.Kind() == "Deployment" && (!ok || was.Digest != s.Ref.Digest) {
+			c.noted[id] = s.Ref
+		}
 		entries = append(entries, reconcile.Entry{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, UID: c.uids[id], Track: s.Track})
 	}
 	return entries, nil
@@ -127,8 +132,38 @@ func (c *mapCluster) prune(_ context.Context, _ render.ServiceName, entries []re
 		}
 		delete(c.objects, e.ID())
 		delete(c.uids, e.ID())
+		delete(c.noted, e.ID())
 	}
 	return nil, nil
+}
+
+func (c *mapCluster) pause(_ context.Context, s reconcile.Set, paused bool) error {
+	for _, o := range s.Objects {
+		if o.Kind() == "Deployment" {
+			c.paused[o.ID()] = paused
+		}
+	}
+	return nil
+}
+
+func (c *mapCluster) isPaused(kindAndName string) string {
+	for id, paused := range c.paused {
+		if strings.EqualFold(id.Kind+"/"+id.Name, kindAndName) && paused {
+			return "yes"
+		}
+	}
+	return "no"
+}
+
+// recall finds the workloads of a service by their names.
+func (c *mapCluster) recall(_ context.Context, name render.ServiceName, _ string) ([]reconcile.Recalled, error) {
+	var found []reconcile.Recalled
+	for id, ref := range c.noted {
+		if _, there := c.objects[id]; there && c.tracks[id] == reconcile.TrackStable && id.Name == string(name) {
+			found = append(found, reconcile.Recalled{Object: id, Commit: ref.Commit, Digest: ref.Digest})
+		}
+	}
+	return found, nil
 }
 
 func (c *mapCluster) live(_ context.Context, s reconcile.Set) (reconcile.Live, error) {
@@ -185,9 +220,8 @@ func (c *mapCluster) remove(kindAndName string) error {
 	return fmt.Errorf("there is no %s", kindAndName)
 }
 
-// order gives the service web an operator's order: suspend, retry, acknowledge
-// or, with "-", takes it back.
-// order gives an order for a service: "api/retry", else for web.
+// order gives an operator's order, suspend, retry or acknowledge, or with "-"
+// takes it back: for the service web, or for another one, as api/retry.
 func (c *mapCluster) order(verb, value string) error {
 	service := render.ServiceName("web")
 	if name, rest, ok := strings.Cut(verb, "/"); ok {

@@ -151,6 +151,8 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 		Save:   s.cluster.save,
 		Apply:  s.cluster.apply,
 		Prune:  s.cluster.prune,
+		Pause:  s.cluster.pause,
+		Recall: s.cluster.recall,
 		Posted: client.Statuses,
 		Post: func(ctx context.Context, c gitsrc.SHA, status approvals.Status) error {
 			s.read(ts, status)

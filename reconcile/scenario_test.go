@@ -101,6 +101,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 
 	// what is seen
 	"runs":     command(2, (*stage).runs),
+	"paused":   command(2, (*stage).isPaused),
 	"why":      command(1, (*stage).why),
 	"shows":    command(2, (*stage).shows),
 	"status":   command(3, (*stage).status),

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,14 @@ func (s *stage) gitServer(_ *testscript.TestScript, args []string) error {
 // grant LOGIN ROLE: what somebody may do in the repository from now on.
 func (s *stage) grant(_ *testscript.TestScript, args []string) error {
 	return s.server.Grant(manifests, args[0], standin.Role(args[1]))
+}
+
+// paused WORKLOAD yes|no: whether its rollout is held where it is.
+func (s *stage) isPaused(_ *testscript.TestScript, args []string) error {
+	if got := s.cluster.isPaused(args[0]); got != args[1] {
+		return fmt.Errorf("paused: %s", got)
+	}
+	return nil
 }
 
 // forget SERVICE: somebody deletes its Delivery.

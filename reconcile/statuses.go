@@ -150,6 +150,10 @@ func (l *Loop) postAll(ctx context.Context) error {
 	return errors.Join(err, l.postPulls(ctx, mirrors))
 }
 
+// newestMirrors is how many of a service's ended commits are looked at once more
+// after a restart: the process before may have ended before it said so.
+const newestMirrors = 3
+
 // branchReports are the reports on the branch's commits, and the heads of the
 // pull requests that say the same because they became these commits.
 func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[gitsrc.SHA]saying) {
@@ -159,6 +163,7 @@ func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[git
 		if !ok {
 			continue
 		}
+		newest := record.Reports[:min(len(record.Reports), newestMirrors)]
 		for _, r := range slices.Concat(l.leaving[name], record.Reports) {
 			if commits[r.Commit] == nil {
 				commits[r.Commit] = reported{}
@@ -169,7 +174,7 @@ func (l *Loop) branchReports() (commits map[gitsrc.SHA]reported, mirrors map[git
 				head = l.proposals.landed[r.Commit]
 			}
 			// What ended long ago was said: after a restart it is not read again.
-			if head != "" && (!r.ended() || record.standsAt(r.Commit) || l.proposals.said[head] != nil) {
+			if head != "" && (!r.ended() || slices.Contains(newest, r) || record.standsAt(r.Commit) || l.proposals.said[head] != nil) {
 				// Rebased, it became several commits.
 				of := worst(mirrors[head].reports, commits[r.Commit])
 				mirrors[head] = saying{reports: of, revision: r.Commit, catalogAt: r.Commit}
