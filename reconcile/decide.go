@@ -64,6 +64,7 @@ type draft struct {
 	o          *Observed
 	record     Record
 	wantsFresh bool
+	rulesMoved bool // another entry governs than when the verdict was asked for
 }
 
 func (d *draft) suspended() bool {
@@ -134,7 +135,7 @@ func (d *draft) settleGoverning() {
 		return
 	}
 	if approved(d.o.RulesVerdict) {
-		d.record.Governing = copied(&d.o.Head.Rules)
+		d.record.Governing, d.rulesMoved = copied(&d.o.Head.Rules), true
 	}
 }
 

@@ -130,6 +130,9 @@ func promote(d *draft) (Target, bool) {
 		d.o.Verdict.State != approvals.Approved {
 		return Target{}, false
 	}
+	if d.rulesMoved {
+		return Target{}, false // the verdict is about the steps of before
+	}
 	if !d.o.VerdictFresh {
 		d.wantsFresh = true
 		return Target{}, false

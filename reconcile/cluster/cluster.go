@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
@@ -31,7 +32,8 @@ type Options struct {
 }
 
 // A Cluster is one Kubernetes cluster. Its methods may be called from several
-// goroutines, for one service at a time.
+// goroutines, for one service at a time. They end with their context, and no
+// request waits longer than that, also where the API server answers Retry-After.
 type Cluster struct {
 	log    *slog.Logger
 	adopt  bool
@@ -40,10 +42,13 @@ type Cluster struct {
 	dyn    dynamic.Interface
 	meta   metadata.Interface
 
-	witness *witness
-	watches *watches
-	queue   workqueue.TypedInterface[render.ServiceName]
-	changed chan render.ServiceName
+	witness  *witness
+	recipes  *recipes
+	verdicts *verdicts
+	holds    *holds
+	watches  *watches
+	queue    workqueue.TypedInterface[render.ServiceName]
+	changed  chan render.ServiceName
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -59,6 +64,7 @@ type Cluster struct {
 func New(config *rest.Config, o Options) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = -1, 0
+	config.Wrap(newGate)
 	if config.UserAgent == "" {
 		config.UserAgent = "banksman/" + orDev(o.Version)
 	}
@@ -70,7 +76,7 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 	config.WarningHandlerWithContext = &warnings{log: log, said: map[string]bool{}}
 	c := &Cluster{
 		log: log, adopt: o.Adopt,
-		witness: newWitness(),
+		witness: newWitness(), recipes: newRecipes(), verdicts: newVerdicts(), holds: newHolds(),
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
 		spared:  map[types.UID]bool{},
@@ -85,12 +91,17 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 	return c, nil
 }
 
+// kindsTimeout bounds a question about the kinds that the API server serves.
+const kindsTimeout = 30 * time.Second
+
 func (c *Cluster) connect(config *rest.Config) error {
 	http, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return err
 	}
-	if c.mapper, err = apiutil.NewDynamicRESTMapper(config, http); err != nil {
+	questions := *http // about kinds: they are asked without a context
+	questions.Timeout = kindsTimeout
+	if c.mapper, err = apiutil.NewDynamicRESTMapper(config, &questions); err != nil {
 		return err
 	}
 	if c.client, err = client.New(config, client.Options{HTTPClient: http, Mapper: c.mapper}); err != nil {

@@ -30,11 +30,11 @@ func (c *Cluster) ownHandler(kind schema.GroupVersionKind) cache.ResourceEventHa
 			if err1 != nil || err2 != nil {
 				return
 			}
-			drifted := c.witness.see(identity(kind, is), sightingOf(is))
-			if drifted || matters(was, is) {
+			past, now := sightingOf(was), sightingOf(is)
+			if c.witness.see(identity(kind, is), now) || past.differs(now) || matters(was, is) {
 				c.tell(is)
 			}
-			if was.GetLabels()[LabelService] != is.GetLabels()[LabelService] {
+			if label(was, LabelService) != label(is, LabelService) {
 				c.tell(was)
 			}
 		},
@@ -57,22 +57,22 @@ func identity(kind schema.GroupVersionKind, m metav1.Object) render.ObjectID {
 
 // tell names the object's service to whoever listens.
 func (c *Cluster) tell(m metav1.Object) {
-	if service := m.GetLabels()[LabelService]; service != "" {
+	if service := label(m, LabelService); service != "" {
 		c.queue.Add(render.ServiceName(service))
 	}
 }
 
-// matters says whether a change may change what Live answers, or is drift.
-// Foreign labels and annotations are not among them.
+// differs says whether what is owned, wanted or held of an object changed.
+func (s sighting) differs(o sighting) bool {
+	return s.uid != o.uid || s.entry != o.entry || s.generation != o.generation ||
+		s.deleting != o.deleting || s.leftover != o.leftover || s.held != o.held
+}
+
+// matters says whether a change may change what Live answers. Foreign labels
+// and annotations are not among them.
 func matters(was, is metav1.Object) bool {
-	if sightingOf(was).entry != sightingOf(is).entry ||
-		was.GetUID() != is.GetUID() ||
-		was.GetGeneration() != is.GetGeneration() ||
-		(was.GetDeletionTimestamp() == nil) != (is.GetDeletionTimestamp() == nil) {
-		return true
-	}
 	for _, key := range []string{AnnotationContent, AnnotationDigest} {
-		if was.GetAnnotations()[key] != is.GetAnnotations()[key] {
+		if annotation(was, key) != annotation(is, key) {
 			return true
 		}
 	}

@@ -19,10 +19,11 @@ type finding struct {
 	id       render.ObjectID
 	state    health.State
 	workload *unstructured.Unstructured // nil when it is none, or is not there
+	drifted  bool                       // changed by somebody, and left so
 }
 
-// Live says what the cluster holds of a set, from watches. Once they run, it
-// sends nothing.
+// Live says what the cluster holds of a set, from watches that have shown all
+// objects once. Once they run, it sends nothing.
 func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, error) {
 	if s.Ref.Digest == "" && len(s.Objects) == 0 {
 		return reconcile.Live{}, nil
@@ -31,15 +32,20 @@ func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, er
 	if err != nil {
 		return reconcile.Live{}, err
 	}
-	var found []finding
+	known := memory{entries: s.Known}
+	live := reconcile.Live{Digest: s.Ref.Digest}
+	found := make([]finding, 0, len(objects))
 	for _, o := range objects {
-		f, err := c.lookAt(ctx, o, s)
+		f, err := c.lookAt(ctx, o, s, &known)
 		if err != nil {
 			return reconcile.Live{}, fmt.Errorf("look at %s: %w", o, err)
 		}
+		if f.drifted {
+			live.Drifted = append(live.Drifted, f.id)
+		}
 		found = append(found, f)
 	}
-	live := reconcile.Live{Digest: s.Ref.Digest}
+	slices.SortFunc(live.Drifted, render.ObjectID.Compare)
 	live.Health, live.Message = worst(found)
 	live.Images, live.Pods = workloadsOf(found)
 	return live, nil
@@ -47,39 +53,47 @@ func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, er
 
 // lookAt judges one object. What is not seen with the wanted content is
 // missing, whatever its status says: that is about something else.
-func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set) (finding, error) {
-	f := finding{id: o.ID()}
-	p, err := c.find(kindOf(o), o.Namespace(), o.Name())
+func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, known *memory) (finding, error) {
+	r, err := c.recipeOf(o, s)
 	switch {
 	case meta.IsNoMatchError(err):
-		f.state = health.State{Health: reconcile.Missing, Message: "the cluster does not know its kind"}
-		return f, nil
+		return finding{id: o.ID(), state: health.State{Health: reconcile.Missing, Message: "the cluster does not know its kind"}}, nil
 	case err != nil:
-		return f, err
+		return finding{}, err
 	}
-	w, err := want(o, p, s)
+	f := finding{id: r.id}
+	watch, err := c.watches.own(ctx, r.place)
 	if err != nil {
 		return f, err
 	}
-	watch, err := c.watches.own(ctx, p)
+	word, err := c.wordNow(ctx, r)
 	if err != nil {
 		return f, err
 	}
-	seen, ok := watch.get(p)
+	id := r.place.id()
+	known.tell(c.witness, id, r.id)
+	said, _ := c.witness.of(id)
+	kept := s.KeepDrift && said.drifted && said.tells(word)
+	seen, ok := watch.get(r.place)
 	m, isObject := seen.(metav1.Object)
 	if !ok || !isObject {
 		f.state = health.State{Health: reconcile.Missing, Message: "it is not there"}
+		f.drifted = kept
 		return f, nil
 	}
 	u, full := seen.(*unstructured.Unstructured)
-	if w.workload {
+	if r.workload {
 		f.workload = u
 	}
-	if f.state = c.content(w, m); f.state.Health != reconcile.Healthy || !full {
+	if f.drifted = kept && r.isOn(m); !f.drifted {
+		f.state = c.content(r.wanted, m)
+	} else if m.GetDeletionTimestamp() == nil {
+		f.state.Health = reconcile.Healthy
+	}
+	if f.state.Health != reconcile.Healthy || !full {
 		return f, nil
 	}
-	_, since := entryOf(m.GetManagedFields())
-	f.state = health.Of(u, since)
+	f.state = c.judge(id, u)
 	if f.state.Health != reconcile.Healthy {
 		if trouble := c.podTrouble(ctx, u); trouble != "" {
 			f.state.Message += ": " + trouble
@@ -92,11 +106,11 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set) 
 // metadata and the witness tell. A watch that lags behind what was written must
 // not make the old state look like the new one.
 func (c *Cluster) content(w wanted, seen metav1.Object) health.State {
-	a, l := seen.GetAnnotations(), seen.GetLabels()
+	service := label(seen, LabelService)
 	switch {
-	case l[LabelService] != w.object.GetLabels()[LabelService]:
-		return health.State{Health: reconcile.Missing, Message: "it belongs to the service " + l[LabelService]}
-	case a[AnnotationContent] != w.content, a[AnnotationDigest] != w.digest:
+	case service != string(w.service):
+		return health.State{Health: reconcile.Missing, Message: "it belongs to the service " + service}
+	case !w.isOn(seen):
 		return health.State{Health: reconcile.Missing, Message: "it does not have this content yet"}
 	case seen.GetDeletionTimestamp() != nil:
 		return health.State{Health: reconcile.Missing, Message: "it is being deleted"}
@@ -105,7 +119,7 @@ func (c *Cluster) content(w wanted, seen metav1.Object) health.State {
 	case !ok:
 	case t.drifted:
 		return health.State{Health: reconcile.Progressing, Message: "somebody changed it"}
-	case sightingOf(seen).version < t.version:
+	case versionOf(seen) < t.version:
 		return health.State{Health: reconcile.Progressing, Message: "it was just written"}
 	}
 	return health.State{Health: reconcile.Healthy}

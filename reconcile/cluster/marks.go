@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -30,38 +31,51 @@ const (
 	AnnotationPrune = "banksman.dev/prune"
 )
 
-// A wanted object is one object of a set, as it is to be sent.
+// A wanted object is one object of a set.
 type wanted struct {
 	id       render.ObjectID // as it was rendered
 	place    place           // where the API server has it
-	object   *unstructured.Unstructured
+	service  render.ServiceName
 	content  string
 	digest   string // of the release, on workloads; else ""
 	workload bool
+	// object is what is to be sent; nil until it is made.
+	object *unstructured.Unstructured
 }
 
-// want makes the object to send of a rendered one.
+// want says what is wanted of a rendered object.
 func want(o render.Object, p place, s reconcile.Set) (wanted, error) {
-	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(map[string]any(o))}
-	u.SetNamespace(p.namespace)
 	content, err := contentOf(o, s)
 	if err != nil {
 		return wanted{}, fmt.Errorf("hash %s: %w", o, err)
 	}
-	setLabels(u, map[string]string{
+	w := wanted{id: o.ID(), place: p, service: s.Service, content: content, workload: isWorkload(p.kind.GroupKind())}
+	if w.workload {
+		w.digest = string(s.Ref.Digest)
+	}
+	return w, nil
+}
+
+// make makes the object to send of the rendered one.
+func (w *wanted) make(o render.Object, s reconcile.Set) {
+	w.object = &unstructured.Unstructured{Object: runtime.DeepCopyJSON(map[string]any(o))}
+	w.object.SetNamespace(w.place.namespace)
+	setLabels(w.object, map[string]string{
 		LabelService:   string(s.Service),
 		LabelTrack:     string(s.Track),
 		LabelManagedBy: Owner,
 	})
-	w := wanted{id: o.ID(), place: p, object: u, content: content, workload: isWorkload(p.kind.GroupKind())}
-	annotations := map[string]string{AnnotationContent: content}
+	annotations := map[string]string{AnnotationContent: w.content}
 	if w.workload {
-		w.digest = string(s.Ref.Digest)
 		annotations[AnnotationDigest] = w.digest
 		annotations[AnnotationCommit] = string(s.Ref.Commit)
 	}
-	setAnnotations(u, annotations)
-	return w, nil
+	setAnnotations(w.object, annotations)
+}
+
+// isOn says whether a live object was last applied with the wanted content.
+func (w wanted) isOn(live metav1.Object) bool {
+	return annotation(live, AnnotationContent) == w.content && annotation(live, AnnotationDigest) == w.digest
 }
 
 // keepCommit leaves the commit on a live workload as it is while the digest
@@ -84,6 +98,22 @@ func contentOf(o render.Object, s reconcile.Set) (string, error) {
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:8]), nil
+}
+
+func annotation(o metav1.Object, key string) string { return mark(o, "annotations", key) }
+func label(o metav1.Object, key string) string      { return mark(o, "labels", key) }
+
+// mark reads one label or annotation, without copying them all.
+func mark(o metav1.Object, field, key string) string {
+	if u, ok := o.(*unstructured.Unstructured); ok {
+		v, _, _ := unstructured.NestedFieldNoCopy(u.Object, "metadata", field, key)
+		s, _ := v.(string)
+		return s
+	}
+	if field == "labels" {
+		return o.GetLabels()[key]
+	}
+	return o.GetAnnotations()[key]
 }
 
 func setLabels(u *unstructured.Unstructured, add map[string]string) {

@@ -20,20 +20,19 @@ import (
 // kubectl's ownership, so that nobody trusts it any more.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// takenOver are the field owners whose fields become ours when an object is
-// adopted: what was applied by hand from the same manifests. Owners of single
-// deeds, such as kubectl rollout restart, keep theirs, because dropping their
-// fields would restart Pods.
+// leftovers are the field owners whose fields become ours when an object is
+// adopted, or when somebody applies it by hand later: what was applied by hand
+// from the same manifests. Owners of single deeds, such as kubectl rollout
+// restart, keep theirs, because dropping their fields would restart Pods.
+var leftovers = []ssa.FieldManager{
+	{Name: "kubectl-client-side-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
+	{Name: "kubectl", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationApply},
+	{Name: "before-first-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
+	{Name: Owner, ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate}, // of a creation
+}
+
 func takenOver() ssa.ApplyCleanupOptions {
-	return ssa.ApplyCleanupOptions{
-		Annotations: []string{lastApplied},
-		FieldManagers: []ssa.FieldManager{
-			{Name: "kubectl-client-side-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
-			{Name: "kubectl", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationApply},
-			{Name: "before-first-apply", ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate},
-			{Name: Owner, ExactMatch: true, OperationType: metav1.ManagedFieldsOperationUpdate}, // of a creation
-		},
-	}
+	return ssa.ApplyCleanupOptions{Annotations: []string{lastApplied}, FieldManagers: slices.Clone(leftovers)}
 }
 
 // mayBeOverruled says whether a field owner's values give way: people with
@@ -41,7 +40,7 @@ func takenOver() ssa.ApplyCleanupOptions {
 // it, an object that is ours: that is drift.
 func mayBeOverruled(f metav1.ManagedFieldsEntry, ours bool) bool {
 	switch {
-	case f.Manager == Owner, f.Manager == "before-first-apply", f.Manager == "kube-controller-manager":
+	case f.Manager == Owner, f.Manager == PauseOwner, f.Manager == "before-first-apply", f.Manager == "kube-controller-manager":
 		return true
 	case f.Manager == "kubectl", strings.HasPrefix(f.Manager, "kubectl-"):
 		return true

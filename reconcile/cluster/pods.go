@@ -39,10 +39,11 @@ func byOwner() cache.Indexers {
 	}}
 }
 
-// podTrouble is why Pods of a workload's present template are not ready, or "".
-// Without the right to watch Pods there is no reason to give.
+// podTrouble is why Pods of a workload's present template are not ready, or not
+// there; "" when nothing tells. Without the right to watch Pods there is no
+// reason to give.
 func (c *Cluster) podTrouble(ctx context.Context, u *unstructured.Unstructured) string {
-	if !health.IsPodOwner(u.GroupVersionKind().GroupKind()) || !health.IsObserved(u) {
+	if !hasReasons(u) {
 		return ""
 	}
 	owners, err := c.podOwners(ctx, u)
@@ -55,22 +56,42 @@ func (c *Cluster) podTrouble(ctx context.Context, u *unstructured.Unstructured) 
 		c.log.Debug("no reasons from Pods", "error", err)
 		return ""
 	}
-	var troubles []string
+	r := c.reasonsFor(u)
+	_, since := entryOf(u.GetManagedFields())
+	troubles := []health.Trouble{health.WhyNoPods(u, r.about(u.GetKind(), u.GetName()), since)}
+	var found []*unstructured.Unstructured
 	for _, uid := range owners {
-		found, err := w.informer.GetIndexer().ByIndex(byOwnerUID, uid)
-		if err != nil {
-			continue
-		}
-		for _, o := range found {
-			if pod, ok := o.(*unstructured.Unstructured); ok && pod.GetDeletionTimestamp() == nil {
-				if t := health.PodTrouble(pod); t != "" {
-					troubles = append(troubles, t)
-				}
-			}
+		found = append(found, podsOf(w, uid)...)
+	}
+	missing := r.missingSecrets(ctx, c, found)
+	for _, pod := range found {
+		troubles = append(troubles, health.WhyPod(pod, health.Clue{Events: r.aboutPod(pod), Missing: missing}))
+	}
+	return health.Reason(troubles)
+}
+
+// hasReasons says whether Pods or Events may tell why an object is not healthy.
+func hasReasons(u *unstructured.Unstructured) bool {
+	kind := u.GroupVersionKind().GroupKind()
+	return health.IsPodOwner(kind) && health.IsObserved(u) || kind == jobKind
+}
+
+var jobKind = schema.GroupKind{Group: "batch", Kind: "Job"}
+
+// podsOf are the Pods of an owner that are to stay, by name.
+func podsOf(w *watch, owner string) []*unstructured.Unstructured {
+	found, err := w.informer.GetIndexer().ByIndex(byOwnerUID, owner)
+	if err != nil {
+		return nil
+	}
+	var pods []*unstructured.Unstructured
+	for _, o := range found {
+		if pod, ok := o.(*unstructured.Unstructured); ok && pod.GetDeletionTimestamp() == nil {
+			pods = append(pods, pod)
 		}
 	}
-	slices.Sort(troubles)
-	return strings.Join(slices.Compact(troubles), "; ")
+	slices.SortFunc(pods, func(a, b *unstructured.Unstructured) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return pods
 }
 
 // podOwners are the UIDs of what makes a workload's Pods: the ReplicaSet of a
@@ -107,7 +128,7 @@ func (c *Cluster) podHandler() cache.ResourceEventHandler {
 	}
 	return cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(o any, initial bool) {
-			if pod, ok := o.(*unstructured.Unstructured); ok && !initial && health.PodTrouble(pod) != "" {
+			if pod, ok := o.(*unstructured.Unstructured); ok && !initial && c.tells(pod) {
 				tell(pod)
 			}
 		},
@@ -122,7 +143,7 @@ func (c *Cluster) podHandler() cache.ResourceEventHandler {
 }
 
 // workloadOf follows the owner references of a Pod to one of our workloads.
-func (c *Cluster) workloadOf(pod *unstructured.Unstructured) *unstructured.Unstructured {
+func (c *Cluster) workloadOf(pod metav1.Object) *unstructured.Unstructured {
 	owner := metav1.GetControllerOf(pod)
 	if owner != nil && owner.Kind == "ReplicaSet" {
 		w := c.watches.find(watchKey{replicaSets, pod.GetNamespace()})

@@ -53,6 +53,7 @@ func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e recon
 	case err != nil:
 		return false, err
 	case live == nil:
+		c.witness.doubt(p.id())
 		return true, nil
 	}
 	if why := notOurs(live, service, e); why != "" {

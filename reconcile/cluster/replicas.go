@@ -31,15 +31,15 @@ func targetIndex() cache.Indexers {
 
 // isAutoscaled says whether an autoscaler targets a workload whose template
 // names a number of replicas.
-func (c *Cluster) isAutoscaled(ctx context.Context, w wanted) (bool, error) {
-	if _, found, _ := unstructured.NestedFieldNoCopy(w.object.Object, "spec", "replicas"); !found || !w.workload {
+func (c *Cluster) isAutoscaled(ctx context.Context, r recipe) (bool, error) {
+	if !r.sized {
 		return false, nil
 	}
 	watch, err := c.watches.autoscalers(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look for autoscalers: %w", err)
 	}
-	found, err := watch.informer.GetIndexer().ByIndex(byTarget, w.place.namespace+"/"+w.place.kind.Kind+"/"+w.place.name)
+	found, err := watch.informer.GetIndexer().IndexKeys(byTarget, r.place.namespace+"/"+r.place.kind.Kind+"/"+r.place.name)
 	return len(found) > 0, err
 }
 
@@ -64,16 +64,11 @@ func (w wanted) leaveReplicas(live *unstructured.Unstructured) error {
 // replicasOwner says whether spec.replicas has an owner that will stay when we
 // stop sending it.
 func replicasOwner(live *unstructured.Unstructured) bool {
-	leaving := takenOver().FieldManagers
 	for _, f := range live.GetManagedFields() {
 		if f.Manager == Owner || f.FieldsV1 == nil {
 			continue
 		}
-		goes := false
-		for _, m := range leaving {
-			goes = goes || m.Name == f.Manager && m.OperationType == f.Operation
-		}
-		if !goes && ownsReplicas(f) {
+		if leaves := (fieldOwner{manager: f.Manager, operation: string(f.Operation), subresource: f.Subresource}).isLeftover(); !leaves && ownsReplicas(f) {
 			return true
 		}
 	}

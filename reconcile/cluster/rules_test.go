@@ -191,9 +191,8 @@ func TestTheWorstComesFirst(t *testing.T) {
 
 func TestWhatAWatchShowsCountsOnlyIfItIsTheWantedContent(t *testing.T) {
 	const label, content, digest = "s", "c", "d"
-	w := wanted{object: &unstructured.Unstructured{Object: map[string]any{}}, content: content, digest: digest}
+	w := wanted{service: label, content: content, digest: digest}
 	w.place.kind.Kind, w.place.namespace, w.place.name = thing.Kind, thing.Namespace, thing.Name
-	setLabels(w.object, map[string]string{LabelService: label})
 	for name, c := range map[string]struct {
 		change func(*unstructured.Unstructured)
 		known  func(*witness)

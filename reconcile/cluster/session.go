@@ -137,6 +137,30 @@ func (s *session) dryRun(ctx context.Context, w wanted) error {
 	return s.Patch(ctx, w.object.DeepCopy(), client.Apply, client.DryRunAll, client.ForceOwnership, client.FieldOwner(Owner)) //nolint:staticcheck // ssa sends the same
 }
 
+// dryCreate is for an object that no watch shows: it asks what an apply would
+// do, and takes from the answer whether the object exists. One that does not has
+// no version yet. So a new object costs no look. One that exists without our
+// label is looked at, and checked, before anything else is asked.
+func (s *session) dryCreate(ctx context.Context, w wanted) (made bool, err error) {
+	u := w.object.DeepCopy()
+	id := idOf(u)
+	err = s.Client.Patch(ctx, u, client.Apply, client.DryRunAll, client.ForceOwnership, client.FieldOwner(Owner)) //nolint:staticcheck // ssa sends the same
+	switch {
+	case err != nil:
+		live, lookErr := s.look(ctx, w)
+		if lookErr != nil || live == nil {
+			return false, s.refused(id, client.Apply, err) //nolint:staticcheck // as above
+		}
+		return false, nil // what is wrong may be that it is another's
+	case u.GetResourceVersion() != "":
+		return false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[id], s.dry[id] = nil, u
+	return true, nil
+}
+
 // answer is the object as the API server last showed it; nil when it is not there.
 func (s *session) answer(id render.ObjectID) *unstructured.Unstructured {
 	s.mu.Lock()

@@ -17,7 +17,7 @@ import (
 // first asked for, and run until the Cluster is closed.
 type watches struct {
 	c  *Cluster
-	mu sync.Mutex
+	mu sync.RWMutex
 	on map[watchKey]*watch
 }
 
@@ -89,17 +89,18 @@ type informerOf func() (cache.SharedIndexInformer, cache.ResourceEventHandler, c
 // ensure starts a watch, or finds it, and waits for its first list. It does not
 // wait out a server that cannot be reached or refuses.
 func (ws *watches) ensure(ctx context.Context, key watchKey, informer informerOf) (*watch, error) {
+	if w := ws.find(key); w != nil && w.isSynced() {
+		return w, nil
+	}
 	w, err := ws.start(key, informer)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", key.resource.GroupResource(), err)
 	}
+	if w.isSynced() {
+		return w, nil
+	}
 	timeout := time.NewTimer(syncTimeout)
 	defer timeout.Stop()
-	select {
-	case <-w.synced.Done():
-		return w, nil
-	default:
-	}
 	select {
 	case <-w.synced.Done():
 		return w, nil
@@ -112,6 +113,15 @@ func (ws *watches) ensure(ctx context.Context, key watchKey, informer informerOf
 		err = fmt.Errorf("no answer within %s", syncTimeout)
 	}
 	return nil, fmt.Errorf("watch %s: %w", key.resource.GroupResource(), err)
+}
+
+func (w *watch) isSynced() bool {
+	select {
+	case <-w.synced.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 func (ws *watches) start(key watchKey, build informerOf) (*watch, error) {
@@ -166,8 +176,8 @@ func (w *watch) get(p place) (any, bool) {
 
 // find returns a watch that runs already, or nil.
 func (ws *watches) find(key watchKey) *watch {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
+	ws.mu.RLock()
+	defer ws.mu.RUnlock()
 	return ws.on[key]
 }
 

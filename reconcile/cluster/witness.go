@@ -1,15 +1,11 @@
 package cluster
 
 import (
-	"crypto/sha256"
-	"encoding/json"
-	"strconv"
 	"sync"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"banksman.dev/reconcile"
 	"banksman.dev/render"
 )
 
@@ -24,83 +20,98 @@ type witness struct {
 
 // A testimony is about one object that was applied, or found to be as wanted.
 type testimony struct {
-	want     string // what was applied
+	want     string // what was applied; "" when that is not known
 	sighting        // what the API server answered
 	drifted  bool   // somebody changed what we own
+	// recalled: it is from before this process started.
+	recalled bool
+	left     *drift // the drift that was looked at and is left as it is
 }
 
-// A sighting is the part of an object's metadata that tells about drift.
-type sighting struct {
-	uid     types.UID
-	entry   ownEntry
-	version uint64 // metadata.resourceVersion
-	gone    bool
+// A drift tells one change by somebody from the next.
+type drift struct {
+	uid    types.UID
+	entry  ownEntry
+	gone   bool
+	change uint64 // generation; of kinds that have none, version
 }
 
-// An ownEntry is a hash of our own entry in managedFields.
-type ownEntry [sha256.Size]byte
+func driftOf(s sighting) drift {
+	if s.gone {
+		return drift{gone: true}
+	}
+	d := drift{uid: s.uid, entry: s.entry, change: uint64(max(s.generation, 0))}
+	if s.generation == 0 {
+		d.change = s.version
+	}
+	return d
+}
 
 func newWitness() *witness {
 	return &witness{applied: map[render.ObjectID]testimony{}, seen: map[render.ObjectID]sighting{}}
 }
 
-func sightingOf(o metav1.Object) sighting {
-	entry, _ := entryOf(o.GetManagedFields())
-	version, err := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
-	if err != nil {
-		version = 0
-	}
-	return sighting{uid: o.GetUID(), entry: entry, version: version}
-}
-
-// entryOf hashes our entry in a canonical form, because JSON and protobuf
-// watches give its keys in different orders. It also says when the entry was
-// written; zero without one.
-func entryOf(fields []metav1.ManagedFieldsEntry) (ownEntry, time.Time) {
-	for _, f := range fields {
-		if f.Manager != Owner || f.Operation != metav1.ManagedFieldsOperationApply || f.Subresource != "" {
-			continue
-		}
-		var at time.Time
-		if f.Time != nil {
-			at = f.Time.Time
-		}
-		return hashEntry(f, at), at
-	}
-	return ownEntry{}, time.Time{}
-}
-
-func hashEntry(f metav1.ManagedFieldsEntry, at time.Time) ownEntry {
-	var fields any
-	if f.FieldsV1 != nil {
-		if err := json.Unmarshal(f.FieldsV1.GetRawBytes(), &fields); err != nil {
-			fields = f.FieldsV1.GetRawString()
-		}
-	}
-	raw, err := json.Marshal([]any{at.Unix(), f.APIVersion, fields})
-	if err != nil {
-		return ownEntry{}
-	}
-	return sha256.Sum256(raw)
-}
-
 // asWanted says whether an object is known to be as wanted.
 func (w *witness) asWanted(id render.ObjectID, want string) (types.UID, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t, ok := w.applied[id]
-	if !ok || t.drifted || t.want != want {
+	t, _ := w.of(id)
+	if !t.tells(want) || t.drifted {
 		return "", false
 	}
 	return t.uid, true
 }
+
+func (t testimony) tells(want string) bool { return t.want != "" && t.want == want }
 
 // of returns what is known of an object.
 func (w *witness) of(id render.ObjectID) (testimony, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t, ok := w.applied[id]
-	return t, ok
+	return t, ok && t.want != ""
+}
+
+// sight returns what a watch showed last of an object.
+func (w *witness) sight(id render.ObjectID) (sighting, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.seen[id]
+	return s, ok && !s.gone
+}
+
+// isNew says whether nothing was ever said of an object.
+func (w *witness) isNew(id render.ObjectID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.applied[id]
+	return !ok
+}
+
+// recall compares what an inventory says of an object with what the watch of
+// its kind, which must have shown all objects once, has seen. It counts only as
+// long as this process has nothing of its own to say of the object, not even
+// that it is in doubt.
+//
+// An inventory that is older than the last apply names another entry than the
+// live one: the object counts as changed, and is looked at.
+func (w *witness) recall(id render.ObjectID, known reconcile.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.applied[id]; ok {
+		return
+	}
+	entry, ok := parseEntry(known.Owned)
+	if !ok || known.Want == "" || known.UID == "" {
+		w.applied[id] = testimony{}
+		return
+	}
+	t := testimony{want: known.Want, sighting: sighting{uid: types.UID(known.UID), entry: entry}, recalled: true}
+	s, seen := w.seen[id]
+	if !seen || s.deleting || t.contradictedBy(s) {
+		t.drifted = true
+	} else {
+		t.sighting = s
+	}
+	w.applied[id] = t
 }
 
 // note records what the API server answered to an apply. A later sighting may
@@ -115,24 +126,56 @@ func (w *witness) note(id render.ObjectID, want string, answer sighting) {
 	w.applied[id] = t
 }
 
+// leave records that an object is not as wanted and is to stay so. The answer is
+// what the API server showed; gone when there is no such object.
+func (w *witness) leave(id render.ObjectID, want string, answer sighting) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.applied[id]
+	if !t.tells(want) {
+		t = testimony{want: want, sighting: sighting{uid: answer.uid}}
+	}
+	d := driftOf(answer)
+	t.drifted, t.left = true, &d
+	w.applied[id] = t
+}
+
+// isLeft says whether an object has the very drift that is left as it is.
+func (w *witness) isLeft(id render.ObjectID, want string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.applied[id]
+	if !t.tells(want) || !t.drifted || t.left == nil {
+		return false
+	}
+	s, ok := w.seen[id]
+	if !ok {
+		s.gone = true
+	}
+	return driftOf(s) == *t.left
+}
+
 // doubt makes the next apply look at an object again.
 func (w *witness) doubt(id render.ObjectID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.applied, id)
+	w.applied[id] = testimony{}
 }
 
-// see takes a sighting from a watch and says whether it is news: drift, or an
-// object that nothing is known of.
+// see takes a sighting from a watch and says whether it is news: drift, more of
+// it, or an object that nothing is known of.
 func (w *witness) see(id render.ObjectID, s sighting) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	was := w.seen[id]
 	w.seen[id] = s
-	t, ok := w.applied[id]
-	if !ok {
+	t := w.applied[id]
+	switch {
+	case t.want == "":
 		return true
-	}
-	if s.version <= t.version || t.drifted || !t.contradictedBy(s) {
+	case t.drifted:
+		return driftOf(was) != driftOf(s)
+	case s.version <= t.version || !t.contradictedBy(s):
 		return false
 	}
 	t.drifted = true
@@ -149,12 +192,13 @@ func (w *witness) lose(id render.ObjectID, s sighting, lastStateUnknown bool) {
 	if was, ok := w.seen[id]; !ok || was.uid == s.uid {
 		w.seen[id] = s
 	}
-	t, ok := w.applied[id]
-	if ok && t.uid == s.uid && (lastStateUnknown || s.version > t.version) {
-		delete(w.applied, id)
+	t := w.applied[id]
+	if t.want != "" && t.uid == s.uid && (lastStateUnknown || s.version > t.version) {
+		t.drifted = true
+		w.applied[id] = t
 	}
 }
 
 func (t testimony) contradictedBy(s sighting) bool {
-	return s.gone || s.uid != t.uid || s.entry != t.entry
+	return s.gone || s.uid != t.uid || s.entry != t.entry || s.leftover && !t.leftover
 }

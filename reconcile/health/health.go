@@ -2,10 +2,10 @@ package health
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -16,6 +16,19 @@ import (
 type State struct {
 	Health  reconcile.Health
 	Message string // "" when healthy
+	tail    string // the end of Message that gives way to a reason
+}
+
+// Because puts a reason behind what the message says.
+func (s State) Because(reason string) State {
+	switch {
+	case reason == "" || s.Health == reconcile.Healthy:
+	case s.Message == "":
+		s.Message = reason
+	default:
+		s.Message = strings.TrimSuffix(s.Message, s.tail) + ": " + reason + s.tail
+	}
+	return s
 }
 
 // Of judges one live object. Since is when its content was applied: a failure
@@ -23,40 +36,73 @@ type State struct {
 // content. The zero time takes every failure as it is.
 func Of(u *unstructured.Unstructured, since time.Time) State {
 	if u.GetDeletionTimestamp() != nil {
-		return State{reconcile.Missing, "it is being deleted"}
+		return State{Health: reconcile.Missing, Message: "it is being deleted"}
 	}
-	result, err := status.Compute(u)
-	if err != nil {
-		return State{reconcile.Progressing, "its status cannot be read: " + err.Error()}
+	kind := u.GroupVersionKind().GroupKind()
+	switch {
+	case isSettled(kind):
+		return ofSettled(u)
+	case kind == podKind:
+		return ofPod(u)
+	case kind == jobKind:
+		return ofJob(u)
+	case kind == definitionKind:
+		return ofDefinition(u)
+	case IsPodOwner(kind):
+		return ofWorkload(u, since)
 	}
-	switch result.Status {
-	case status.CurrentStatus:
-		if unfinished(u) {
-			return State{reconcile.Progressing, sentence(u, result.Message)}
-		}
-		if runs(u) {
-			return State{reconcile.Progressing, "the Job has not completed"}
-		}
-		return State{Health: reconcile.Healthy}
-	case status.FailedStatus:
-		if isOld(u, since) {
-			return State{reconcile.Progressing, sentence(u, "")}
-		}
-		return State{reconcile.Failed, failure(u, result)}
-	case status.NotFoundStatus:
-		return State{reconcile.Missing, "it is not there"}
-	case status.InProgressStatus, status.TerminatingStatus, status.UnknownStatus:
-	}
-	return State{reconcile.Progressing, sentence(u, result.Message)}
+	return ofAny(u, since)
 }
 
-// unfinished: kstatus takes a workload that nothing has looked at yet, because
-// its controller is down, as settled when the generation is missing.
-func unfinished(u *unstructured.Unstructured) bool {
-	if !IsPodOwner(u.GroupVersionKind().GroupKind()) {
-		return false
+var (
+	podKind        = schema.GroupKind{Kind: "Pod"}
+	jobKind        = schema.GroupKind{Group: "batch", Kind: "Job"}
+	definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+)
+
+func ofWorkload(u *unstructured.Unstructured, since time.Time) State {
+	result, err := status.Compute(u)
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case !IsObserved(u):
+		// kstatus takes a workload that nothing has looked at yet, because its
+		// controller is down, as settled when the generation is missing.
+		return progressing(notLookedAt)
+	case isOnDelete(u):
+		return ofOnDelete(u)
+	case result.Status == status.CurrentStatus:
+		return State{Health: reconcile.Healthy}
+	case result.Status != status.FailedStatus, isOld(u, since):
+		return progressing(sentence(u, result.Message))
 	}
-	return !IsObserved(u)
+	return stuck(u, result)
+}
+
+// isOnDelete says whether the Pods of a workload get its template only when
+// somebody deletes them.
+func isOnDelete(u *unstructured.Unstructured) bool {
+	t, _, _ := unstructured.NestedString(u.Object, "spec", "updateStrategy", "type")
+	return t == "OnDelete"
+}
+
+// ofOnDelete asks for ready Pods, whatever template they have: a release of such
+// a workload is whole once it is written.
+func ofOnDelete(u *unstructured.Unstructured) State {
+	if c, _ := CountPods(u); c.Ready < c.Want {
+		return progressing(fmt.Sprintf("%d of %d Pods ready", c.Ready, c.Want))
+	}
+	return State{Health: reconcile.Healthy}
+}
+
+const notLookedAt = "its controller has not looked at it yet"
+
+func progressing(message string) State {
+	return State{Health: reconcile.Progressing, Message: message}
+}
+
+func unreadable(err error) State {
+	return progressing("its status cannot be read: " + plain(err.Error()))
 }
 
 // IsObserved says whether the status of a workload is about its present spec.
@@ -65,21 +111,11 @@ func IsObserved(u *unstructured.Unstructured) bool {
 	return found && seen >= u.GetGeneration()
 }
 
-// runs: kstatus takes a Job that has started as settled.
-func runs(u *unstructured.Unstructured) bool {
-	if k := u.GroupVersionKind(); k.Group != "batch" || k.Kind != "Job" {
-		return false
-	}
-	suspended, _, _ := unstructured.NestedBool(u.Object, "spec", "suspend")
-	_, completed := condition(u, "Complete")
-	return !suspended && !completed
-}
-
 // isOld says whether a Deployment's exceeded deadline is about an earlier
 // content: the Deployment controller keeps the condition until the next
 // rollout has moved.
 func isOld(u *unstructured.Unstructured, since time.Time) bool {
-	c, ok := condition(u, "Progressing")
+	c, ok := conditionOf(u, "Progressing")
 	if !ok || c.reason != deadlineExceeded || since.IsZero() {
 		return false
 	}
@@ -88,34 +124,39 @@ func isOld(u *unstructured.Unstructured, since time.Time) bool {
 
 const deadlineExceeded = "ProgressDeadlineExceeded"
 
-func failure(u *unstructured.Unstructured, r *status.Result) string {
-	if c, ok := condition(u, "Progressing"); ok && c.reason == deadlineExceeded {
-		return fmt.Sprintf("%s; the progress deadline is exceeded", sentence(u, "no progress"))
+func stuck(u *unstructured.Unstructured, r *status.Result) State {
+	if c, ok := conditionOf(u, "Progressing"); ok && c.reason == deadlineExceeded {
+		const tail = "; the progress deadline is exceeded"
+		return State{reconcile.Failed, sentence(u, "no progress") + tail, tail}
 	}
-	return sentence(u, r.Message)
+	return State{Health: reconcile.Failed, Message: sentence(u, r.Message)}
 }
 
-// sentence is about the Pods where there are Pods, else kstatus's own.
+// sentence is about the Pods, else kstatus's own.
 func sentence(u *unstructured.Unstructured, otherwise string) string {
-	c, ok := CountPods(u)
-	if !ok {
-		return otherwise
-	}
+	c, _ := CountPods(u)
+	updates := c.Want - partition(u)
+	paused, _, _ := unstructured.NestedBool(u.Object, "spec", "paused")
 	switch {
-	case !IsObserved(u):
-		return "its controller has not looked at it yet"
-	case c.Updated < c.Want:
-		return fmt.Sprintf("%d of %d Pods have the new template", c.Updated, c.Want)
-	case c.Total == c.Updated && c.Ready < c.Want:
+	case paused:
+		return "it is paused by spec.paused"
+	case c.Updated < updates:
+		return fmt.Sprintf("%d of %d Pods have the new template", c.Updated, updates)
+	case c.Total == c.Updated && c.Ready < c.Want, updates < c.Want && c.Ready < c.Want:
 		return fmt.Sprintf("%d of %d Pods ready", c.Ready, c.Want)
-	case c.newReady() < c.Want:
-		return fmt.Sprintf("%d of %d new Pods ready", c.newReady(), c.Want)
+	case c.newReady() < updates:
+		return fmt.Sprintf("%d of %d new Pods ready", c.newReady(), updates)
 	case c.Total > c.Want:
 		return fmt.Sprintf("old Pods still there: %d", c.Total-c.Want)
 	case c.Available < c.Want:
 		return fmt.Sprintf("%d of %d Pods available, the others are not ready for long enough", c.Available, c.Want)
 	}
-	return otherwise
+	return plain(otherwise)
+}
+
+// partition is how many Pods of a StatefulSet keep the old template on purpose.
+func partition(u *unstructured.Unstructured) int64 {
+	return number(u, 0, "spec", "updateStrategy", "rollingUpdate", "partition")
 }
 
 // IsPodOwner says whether a kind's objects make Pods that stay.
@@ -124,27 +165,4 @@ func IsPodOwner(k schema.GroupKind) bool {
 		return false
 	}
 	return k.Kind == "Deployment" || k.Kind == "StatefulSet" || k.Kind == "DaemonSet"
-}
-
-type conditionOf struct {
-	reason  string
-	updated time.Time
-}
-
-func condition(u *unstructured.Unstructured, kind string) (conditionOf, bool) {
-	list, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, item := range list {
-		c, _ := item.(map[string]any)
-		if c["type"] != kind {
-			continue
-		}
-		reason, _ := c["reason"].(string)
-		at, _ := c["lastUpdateTime"].(string)
-		var t metav1.Time
-		if err := t.UnmarshalQueryParameter(at); err != nil {
-			return conditionOf{reason: reason}, true
-		}
-		return conditionOf{reason, t.Time}, true
-	}
-	return conditionOf{}, false
 }

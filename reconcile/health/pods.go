@@ -1,9 +1,7 @@
 package health
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -70,64 +68,4 @@ func Images(u *unstructured.Unstructured) []string {
 	}
 	slices.Sort(images)
 	return slices.Compact(images)
-}
-
-// PodTrouble is why a Pod is not ready, in a sentence, or "" when it is ready
-// or merely on its way. It names containers and images, never the Pod, so that
-// nine Pods with one trouble give one sentence.
-func PodTrouble(pod *unstructured.Unstructured) string {
-	for _, list := range []string{"initContainerStatuses", "containerStatuses"} {
-		statuses, _, _ := unstructured.NestedSlice(pod.Object, "status", list)
-		for _, item := range statuses {
-			if s, ok := item.(map[string]any); ok {
-				if t := containerTrouble(s); t != "" {
-					return t
-				}
-			}
-		}
-	}
-	conditions, _, _ := unstructured.NestedSlice(pod.Object, "status", "conditions")
-	for _, item := range conditions {
-		c, _ := item.(map[string]any)
-		if c["type"] == "PodScheduled" && c["status"] == "False" {
-			why, _ := c["message"].(string)
-			return strings.TrimSuffix("a Pod cannot be scheduled: "+why, ": ")
-		}
-	}
-	return ""
-}
-
-// waitingInVain are the reasons for waiting that do not pass by themselves.
-var waitingInVain = map[string]string{
-	"CrashLoopBackOff":           "starts and exits again and again",
-	"ImagePullBackOff":           "cannot pull its image",
-	"ErrImagePull":               "cannot pull its image",
-	"InvalidImageName":           "has an image name that cannot be read",
-	"ErrImageNeverPull":          "may not pull its image",
-	"CreateContainerConfigError": "cannot be configured",
-	"CreateContainerError":       "cannot be created",
-	"RunContainerError":          "cannot be started",
-}
-
-func containerTrouble(s map[string]any) string {
-	name, _ := s["name"].(string)
-	image, _ := s["image"].(string)
-	reason, _, _ := unstructured.NestedString(s, "state", "waiting", "reason")
-	what, ok := waitingInVain[reason]
-	if !ok {
-		return ""
-	}
-	switch reason {
-	case "CrashLoopBackOff":
-		if code, found, _ := unstructured.NestedInt64(s, "lastState", "terminated", "exitCode"); found {
-			what += fmt.Sprintf(", the last time with exit code %d", code)
-		}
-	case "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull":
-		what += " " + image
-	default:
-		if why, _, _ := unstructured.NestedString(s, "state", "waiting", "message"); why != "" {
-			what += ": " + why
-		}
-	}
-	return fmt.Sprintf("container %s %s (%s)", name, what, reason)
 }

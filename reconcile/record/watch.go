@@ -35,6 +35,9 @@ func (s *Store) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := informer.SetTransform(typed); err != nil {
+		return err
+	}
 	registration, err := informer.AddEventHandler(s.handler())
 	if err != nil {
 		return err
@@ -102,7 +105,20 @@ func (s *Store) lost(o any) {
 	s.queue.Add(render.ServiceName(d.Name))
 }
 
+// typed makes the watch keep what the Store keeps, instead of a second form of it.
+func typed(o any) (any, error) {
+	if u, ok := o.(*unstructured.Unstructured); ok {
+		if d, err := decode(u); err == nil {
+			return d, nil
+		}
+	}
+	return o, nil // whoever takes it says that it cannot be read
+}
+
 func (s *Store) decoded(o any) *v1alpha1.Delivery {
+	if d, ok := o.(*v1alpha1.Delivery); ok {
+		return d
+	}
 	u, ok := o.(*unstructured.Unstructured)
 	if !ok {
 		return nil
