@@ -39,7 +39,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 	if err := l.lookForLost(ctx, &o); err != nil {
 		return o, err
 	}
-	o.StartRules = l.startRules(name)
+	o.StartRules, o.Landed = l.startRules(name), l.proposals.landed[o.Head.Commit]
 	o.WithoutCanary = l.withoutCanary(o)
 	l.lookAtProposals(&o)
 	l.lookAtCluster(ctx, &o)

@@ -106,6 +106,10 @@ type Observed struct {
 	// in this very pass, or needed none.
 	VerdictFresh bool
 
+	// Landed is the head of the pull request that became the head's commit, as far
+	// as it is known without asking the forge.
+	Landed gitsrc.SHA
+
 	// Recalled is what the live objects of full say of themselves when the record
 	// is lost: a release of this branch that renders to the digest that they name.
 	// RecallDoubt is why that cannot be believed.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
 
@@ -106,6 +107,9 @@ func TestAForgeThatHangsHoldsUpNoCommitOfTheBranch(t *testing.T) {
 			l.PullFacts = func(ctx context.Context, _ int, _ []string) (approvals.Facts, error) {
 				return approvals.Facts{}, block(ctx)
 			}
+		},
+		"while it is told a status": func(l *Loop, block func(context.Context) error) {
+			l.Post = func(ctx context.Context, _ gitsrc.SHA, _ approvals.Status) error { return block(ctx) }
 		},
 		"while it lists the merge queue": func(l *Loop, block func(context.Context) error) {
 			l.Groups = func(ctx context.Context) ([]approvals.MergeGroup, error) { return nil, block(ctx) }

@@ -67,6 +67,8 @@ func (d *draft) headReport() Report {
 	}
 	if v := d.o.Verdict; gitsrc.SHA(v.Commit) == r.Commit && v.PullRequestHead != "" {
 		r.Mirror = gitsrc.SHA(v.PullRequestHead)
+	} else if r.Mirror == "" {
+		r.Mirror = d.o.Landed
 	}
 	switch {
 	case d.suspended():
