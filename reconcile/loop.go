@@ -59,7 +59,6 @@ type Loop struct {
 	mu sync.Mutex // of all that follows: held by whoever thinks
 	state
 	settled atomic.Bool // the first look at all services has ended
-	beat    atomic.Pointer[time.Time]
 }
 
 // Settings are what the operator of banksman chose.
@@ -137,8 +136,6 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer r.tick.Stop()
 	r.fetch()
 	for wait := time.Duration(0); ; {
-		now := l.Now()
-		l.beat.Store(&now)
 		happened := r.next(wait)
 		l.mu.Lock()
 		if happened == nil {
@@ -285,15 +282,6 @@ func (l *Loop) Once(ctx context.Context) error {
 		errs = append(errs, errors.New("the open pull requests cannot be read: "+unread))
 	}
 	return errors.Join(append(errs, l.unsaid)...)
-}
-
-// Beat is when the loop last came round; zero before Run. It may be asked from
-// any goroutine.
-func (l *Loop) Beat() time.Time {
-	if at := l.beat.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
 }
 
 // Ready says that the first look at all services has ended. It may be asked from

@@ -38,7 +38,7 @@ func TestClusterScripts(t *testing.T) {
 	if program == "" {
 		t.Skipf("needs a local control plane: %s is not set; make test sets it", clusterVariable)
 	}
-	for _, folder := range []string{"run", "badinput"} {
+	for _, folder := range []string{"run", "badinput", "orders"} {
 		t.Run(folder, func(t *testing.T) {
 			kubeconfig := startControlPlane(t, program)
 			testscript.Run(t, testscript.Params{
@@ -53,6 +53,7 @@ func TestClusterScripts(t *testing.T) {
 					"exits":     exits,
 					"forge":     startForge,
 					"push":      push,
+					"head":      takeHead,
 					"fault":     breakForge,
 					"namespace": makeNamespace,
 					"account":   makeAccount,

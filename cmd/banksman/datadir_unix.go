@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// folderIsOurs: tryLock keeps every other process out.
+const folderIsOurs = true
+
 func tryLock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

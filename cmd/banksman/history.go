@@ -20,7 +20,9 @@ func (p *program) historyCommand() *cobra.Command {
 		Use:   "history SERVICE",
 		Short: "How a service's releases ended, and which of them can be gone back to",
 		Long: `List how the releases of a service ended, the newest first: when, what became of
-each, whose reviews approved it, and why. NOW says what a release is at present:
+each, whose reviews approved it, and why. What operators ordered stands between them:
+suspended, resumed, retried, acknowledged, by whom and why. NOW says what a release is
+at present:
 
   runs      full runs it
   rolling   it is rolling out to full
@@ -77,6 +79,10 @@ func historyOf(d v1alpha1.Delivery) serviceHistory {
 	seen := map[releaseName]bool{}
 	for _, promotion := range d.Status.History {
 		e, name := ending{Promotion: promotion}, nameOf(promotion.Commit, promotion.Digest)
+		if isOrdered(promotion.Outcome) {
+			h.History = append(h.History, e)
+			continue
+		}
 		if !seen[name] {
 			e.Now = places[name]
 		}
@@ -141,6 +147,13 @@ func forgottenHolds(d v1alpha1.Delivery, seen map[releaseName]bool) []ending {
 	return holds
 }
 
+// isOrdered: it is no ending, but what an operator ordered.
+func isOrdered(outcome string) bool {
+	return slices.Contains([]reconcile.Outcome{
+		reconcile.OutcomeSuspended, reconcile.OutcomeResumed, reconcile.OutcomeRetried, reconcile.OutcomeAcknowledged,
+	}, reconcile.Outcome(outcome))
+}
+
 func timeOf(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -161,7 +174,7 @@ func (p *program) printEndings(h serviceHistory, output string) error {
 		printPulls(&b, s, h.Pulls)
 		return errors.Join(p.print(&b), p.note("no release of "+h.Service+" has ended yet: banksman why "+h.Service))
 	}
-	t := table{columns: []string{"WHEN", "COMMIT", "OUTCOME", "NOW", "APPROVED BY", "REASON"}, flexible: "REASON", whole: true}
+	t := table{columns: []string{"WHEN", "COMMIT", "OUTCOME", "NOW", "BY", "REASON"}, flexible: "REASON", whole: true}
 	for _, e := range h.History {
 		t.add(cell{text: moment(e.At)}, cell{text: short(e.Commit)}, outcomeCell(e.Outcome), placeCell(e.Now),
 			cell{text: orDash(oneLine(strings.Join(e.Approvers, ", ")))}, cell{text: orDash(oneLine(e.Reason))})

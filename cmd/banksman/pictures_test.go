@@ -64,6 +64,20 @@ var picturedCommands = []pictured{
 	{name: "history", args: "history fop-gate", deliveries: "histories"},
 	{name: "history-pulls", args: "history fop-gate", deliveries: "pulls"},
 	{name: "history-none", args: "history new", deliveries: "histories"},
+	{name: "history-orders", args: "history billing", deliveries: "orders"},
+	{name: "status-one-drift", args: "status billing", deliveries: "orders"},
+	{name: "status-one-withheld", args: "status pruned", deliveries: "orders"},
+	{name: "why-frozen", args: "why ledger", deliveries: "orders"},
+	{name: "why-retried", args: "why gateway", deliveries: "orders"},
+	{name: "why-withheld", args: "why pruned", deliveries: "orders"},
+	{name: "suspend", args: "suspend fop-gate ledger --for 2h --reason upgrade --wait=false", deliveries: "orders"},
+	{name: "suspend-unknown", args: "suspend legder", deliveries: "orders", free: true},
+	{name: "resume", args: "resume --all -n money --wait=false", deliveries: "orders"},
+	{name: "retry", args: "retry gateway --wait=false", deliveries: "orders"},
+	{name: "retry-nothing", args: "retry fop-gate", deliveries: "orders", free: true},
+	{name: "acknowledge", args: "acknowledge hotfix 6666666 --yes --wait=false", deliveries: "orders"},
+	{name: "acknowledge-deletions", args: "acknowledge pruned 2222222 --yes --wait=false", deliveries: "orders"},
+	{name: "acknowledge-unasked", args: "acknowledge hotfix 6666666", deliveries: "orders", free: true},
 	{name: "tree", args: "tree fop-gate", deliveries: "family"},
 	{name: "tree-pulls", args: "tree fop-gate", deliveries: "pulls"},
 	{name: "render", args: "render fop-gate REPO", free: true},
@@ -226,8 +240,12 @@ func (w *picturedWorld) shot(t *testing.T, c pictured, f frame) string {
 	p.screen = f.screen
 	p.clients = func(*clusterFlags) (clients, error) { return clientsFrom("testdata/objects.yaml") }
 	if c.deliveries != "" {
+		file := filepath.Join("testdata", c.deliveries+".yaml")
 		p.deliveries = func(_ context.Context, _ *clusterFlags, namespace string) ([]v1alpha1.Delivery, error) {
-			return deliveriesFrom(filepath.Join("testdata", c.deliveries+".yaml"), namespace)
+			return deliveriesFrom(file, namespace)
+		}
+		if c.deliveries == "orders" {
+			p.clients = func(*clusterFlags) (clients, error) { return ordered(file) }
 		}
 	}
 	args := strings.Fields(c.args)

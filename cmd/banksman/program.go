@@ -21,6 +21,8 @@ type program struct {
 	getenv  func(string) string
 	now     func() time.Time
 	screen  func() screen
+	// asksPeople: a person sits at the input, and can be asked.
+	asksPeople func() bool
 	// pause waits, or returns the context's error.
 	pause func(context.Context, time.Duration) error
 	// clients reach the cluster that the flags name.
@@ -35,6 +37,7 @@ func newProgram(streams genericiooptions.IOStreams) *program {
 		getenv:     os.Getenv,
 		now:        time.Now,
 		screen:     func() screen { return screenOf(streams.Out, os.Getenv) },
+		asksPeople: func() bool { return isTerminal(streams.In) },
 		pause:      pause,
 		clients:    connectTo,
 		deliveries: listDeliveries,
@@ -100,6 +103,7 @@ func (p *program) command() *cobra.Command {
 		return misused(helpOf(cmd), "%w", err)
 	})
 	root.AddCommand(p.runCommand(), p.statusCommand(), p.whyCommand(), p.historyCommand(), p.getCommand(), p.treeCommand(), p.renderCommand(), p.diffCommand(),
+		p.suspendCommand(), p.resumeCommand(), p.retryCommand(), p.acknowledgeCommand(),
 		p.validateCommand(), p.crdCommand(), p.versionCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

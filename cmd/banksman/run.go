@@ -14,6 +14,7 @@ import (
 	"banksman.dev/approvals/github"
 	"banksman.dev/gitsrc"
 	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/lease"
 	"banksman.dev/render"
 	"banksman.dev/render/kustomize"
 )
@@ -21,7 +22,8 @@ import (
 const runLong = `Follow one branch of a manifest repository: render its services, apply each
 canary, apply full once a pull-request review has approved exactly that content,
 roll back on git revert, and write commit statuses. It runs until it gets an
-interrupt or SIGTERM; what runs in the cluster stays as it is then.
+interrupt or SIGTERM; what is being written then is written, within ten seconds,
+and what runs in the cluster stays as it is. A second one ends it at once.
 
 --trust decides what counts as approved at the beginning. Without it nothing is
 started: the flag is printed with the branch's present head, exit code 2.
@@ -32,8 +34,13 @@ read and write; for policies with teams also the organization's Members: read.
 merged, so that it is reviewed live. Only its canary's own objects are applied,
 and full never sees them before the merge and the approval.
 
-The cluster account needs to write what the manifests name, and Deliveries
-(their definition, see banksman crd, is installed at the start).
+The cluster account needs to write what the manifests name, Deliveries (their
+definition, see banksman crd, is installed at the start), and one Lease.
+
+Of several that are started with the same --namespace one writes, and the others
+wait for its Lease: they take over at once when it is stopped, and within half a
+minute when it dies. One that lost the Lease writes nothing more and ends with
+exit code 1. Each needs a --data-dir of its own.
 
 Exit codes: 0 it was stopped, or --once worked; 1 it failed; 2 the command line
 is wrong, or leaves open what you must decide.`
@@ -102,12 +109,39 @@ func (p *program) follow(ctx context.Context, pl plan) error {
 		return err
 	}
 	adoptLibraryLogs(logger)
-	return p.reconcile(ctx, pl, cfg, source, logger)
+	return p.inTurn(ctx, pl, cfg, source, logger)
+}
+
+// inTurn waits for the lease, reconciles while it holds, and gives it back when
+// nothing is written any more.
+func (p *program) inTurn(ctx context.Context, pl plan, cfg *rest.Config, source *gitsrc.Repository, logger *slog.Logger) error {
+	probes := &probes{}
+	silence, err := probes.serve(ctx, pl.listen, logger)
+	if err != nil {
+		return err
+	}
+	defer silence()
+	held, err := p.lead(ctx, pl, cfg, probes, logger)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		logger.Info("banksman stops; another one holds the lease")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	turn, over := held.Bind(ctx)
+	defer over()
+	err = p.reconcile(turn, pl, guarded(cfg, held), source, held, probes, logger)
+	if lost := held.Lost(); lost != nil {
+		return explainLoss(lost)
+	}
+	return err
 }
 
 // reconcile brings up both ends, the forge and the cluster, ties them to the
 // loop, and runs it.
-func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, source *gitsrc.Repository, logger *slog.Logger) error {
+func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, source *gitsrc.Repository, held *lease.Lease, probes *probes, logger *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	namespace, err := pl.cluster.namespace()
@@ -130,6 +164,7 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 	defer awake()
 	defer cancel()
 
+	pulse := newPulse(p.now, pl.interval)
 	loop := &reconcile.Loop{
 		// What is wanted.
 		Source:   source,
@@ -137,8 +172,10 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		// What is remembered.
 		Services: store.All,
 		Load:     store.Load,
+		Peek:     store.Peek,
 		// What is there.
-		Live: objects.Live,
+		Live:   objects.Live,
+		Recall: objects.Recall,
 		// What the reviews say.
 		Facts: func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error) {
 			return reviews.Facts(ctx, commit, pl.branch, following, teams, fresh)
@@ -157,19 +194,22 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		// Effects.
 		Save:   store.Save,
 		Apply:  objects.Apply,
+		Pause:  objects.Pause,
 		Prune:  objects.Prune,
 		Posted: reviews.Statuses,
-		Post:   reviews.SetStatus,
+		Post:   posting(held, reviews.SetStatus),
 
 		Wake: wake,
-		Now:  p.now,
+		Now:  pulse.beat,
 		Log:  logger,
 		Settings: reconcile.Settings{
 			Branch: pl.branch, CatalogPath: pl.catalog, Environment: pl.environment, Namespace: namespace,
 			Trust: pl.trusted, Floor: pl.floor, Interval: pl.interval,
+			Parallel: pl.parallel, Audit: pl.audit,
 			CanaryFrom: approvals.CanaryFrom(pl.canaryFrom), Authors: pl.authors, SlotTime: pl.slotTime,
 		},
 	}
+	probes.lead(held.Holds, loop.Ready, pulse.felt)
 	logger.Info("banksman starts", "version", thisBuild().Version, "repository", pl.forge.URL, "branch", pl.branch,
 		"cluster", cfg.Host, "trust", cmp.Or(string(pl.trusted), trustNothing), "approvals", pl.floor.String())
 	unreadable := checkCatalog(source, pl)

@@ -34,7 +34,11 @@ type runFlags struct {
 	authors     []string
 	interval    time.Duration
 	slotTime    time.Duration
+	audit       time.Duration
+	parallel    int
+	listen      string
 	once        bool
+	leaderElect bool
 	adopt       bool
 	verbose     bool
 }
@@ -42,7 +46,10 @@ type runFlags struct {
 // trustNothing is what --trust says to trust no commit.
 const trustNothing = "none"
 
-const shortestInterval = time.Second
+const (
+	shortestInterval = time.Second
+	shortestAudit    = time.Minute
+)
 
 // environmentForm keeps the names of the commit statuses stable and plain.
 var environmentForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
@@ -64,6 +71,10 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.canaryFrom, "canary-from", string(approvals.CanaryFromBranch), "`where` canaries come from: branch (merged commits), label (open pull requests with the label "+approvals.CanaryLabel+", too) or pull-requests (every open one, too)")
 	flags.StringSliceVar(&f.authors, "authors", nil, "`logins` whose pull requests may have a canary though they may not write: renovate[bot]")
 	flags.DurationVar(&f.slotTime, "slot-time", 30*time.Minute, "how long the healthy canary of a pull request stays while another one waits")
+	flags.DurationVar(&f.audit, "audit", 12*time.Hour, "how often the API server is asked about each object, whatever the watches say; 0 for never")
+	flags.IntVar(&f.parallel, "parallel", 64, "how many services are looked at beside each other")
+	flags.BoolVar(&f.leaderElect, "leader-elect", true, "write only while holding the Lease banksman in the namespace; others wait for it")
+	flags.StringVar(&f.listen, "listen", "", "`address` that answers /healthz and /readyz, such as :8080 (default none)")
 	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the log on standard error: text or json")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log details too")
 }
@@ -93,6 +104,12 @@ func (f *runFlags) plan(flags *pflag.FlagSet, getenv func(string) string) (plan,
 	}
 	if err := oneOf(flags, "canary-from", string(approvals.CanaryFromBranch), string(approvals.CanaryFromLabel), string(approvals.CanaryFromPullRequests)); err != nil {
 		return p, err
+	}
+	if f.audit < 0 || f.audit > 0 && f.audit < shortestAudit {
+		return p, misused("", "--audit %s: want at least %s, or 0 for never", f.audit, shortestAudit)
+	}
+	if f.parallel < 1 {
+		return p, misused("", "--parallel %d: want at least 1", f.parallel)
 	}
 	if f.slotTime < 0 {
 		return p, misused("", "--slot-time %s: want a time that is not negative", f.slotTime)

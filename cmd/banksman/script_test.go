@@ -33,10 +33,12 @@ func TestMain(m *testing.M) {
 
 // testProgram is the program in a world that scripts can arrange: $DELIVERIES
 // is a file with the cluster's Deliveries, $OBJECTS one with its objects, $NOW the time, $COLOUR a terminal
-// with colours, and no pause lasts.
+// with colours, and no pause lasts unless $PAUSES is set.
 func testProgram(streams genericiooptions.IOStreams) *program {
 	p := newProgram(streams)
-	p.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	if os.Getenv("PAUSES") == "" {
+		p.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	}
 	if file := os.Getenv("DELIVERIES"); file != "" {
 		p.deliveries = func(_ context.Context, _ *clusterFlags, namespace string) ([]v1alpha1.Delivery, error) {
 			return deliveriesFrom(file, namespace)
@@ -92,6 +94,8 @@ func TestScripts(t *testing.T) {
 			"push":       push,
 			"apiserver":  startAPIServer,
 			"deliveries": writeDeliveries,
+
+			"deliveryserver": startDeliveryServer,
 		},
 	})
 }

@@ -21,19 +21,24 @@ const triesOnce = 4
 // answerTime is how long the API server may take for one answer at the start.
 const answerTime = 15 * time.Second
 
-// connect waits for the API server, makes it know Deliveries, and opens what
-// is remembered and what is there. Both end with the context.
-func (p *program) connect(ctx context.Context, pl plan, cfg *rest.Config, logger *slog.Logger) (*record.Store, *cluster.Cluster, error) {
+// start is how patiently this run waits for the API server.
+func (pl plan) start(p *program, cfg *rest.Config, logger *slog.Logger) start {
 	s := start{host: cfg.Host, pause: p.pause, logger: logger}
 	if pl.once {
 		s.tries = triesOnce
 	}
+	return s
+}
+
+// connect makes the cluster know Deliveries, and opens what is remembered and
+// what is there. Both end with the context.
+func (p *program) connect(ctx context.Context, pl plan, cfg *rest.Config, logger *slog.Logger) (*record.Store, *cluster.Cluster, error) {
+	s := pl.start(p, cfg, logger)
 	var store *record.Store
 	for _, step := range []struct {
 		what string
 		do   func(context.Context) error
 	}{
-		{"look for the cluster", func(ctx context.Context) error { return answers(ctx, cfg) }},
 		{"install the Delivery definition", func(ctx context.Context) error { return install(ctx, cfg) }},
 		{"read the Deliveries", func(ctx context.Context) (err error) {
 			store, err = record.Open(ctx, cfg, logger)

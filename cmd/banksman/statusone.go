@@ -19,6 +19,7 @@ func (p *program) printOne(d v1alpha1.Delivery) error {
 	f.add("Waits for", cell{text: waitsFor(d), colour: yellow})
 	f.addCommand("Next", nextOf(d))
 	f.add("Pulls", cell{text: strings.Join(pullsOf(d), "\n")})
+	standingFacts(&f, d, p.now())
 	f.print()
 
 	b.WriteByte('\n')

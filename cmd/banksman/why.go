@@ -46,6 +46,7 @@ func (p *program) printWhy(d v1alpha1.Delivery) error {
 	f.add("Waits for", cell{text: waitsFor(d), colour: yellow})
 	f.addCommand("Next", nextOf(d))
 	f.add("Then", cell{text: thenOf(d)})
+	standingFacts(&f, d, p.now())
 	f.print()
 
 	printPulls(&b, s, pullsOf(d))
@@ -104,7 +105,9 @@ func nextOf(d v1alpha1.Delivery) string {
 	case d.Status.Next != "":
 		return strings.TrimSpace(printable(d.Status.Next))
 	case d.Status.Step == string(reconcile.StepSuspended):
-		return fmt.Sprintf(`kubectl -n %s patch delivery %s --type merge -p '{"spec":{"suspend":null}}'`, d.Namespace, d.Name)
+		return inNamespace("resume", d)
+	case len(d.Status.Withheld) > 0:
+		return "put them back, or answer for it:\n" + withheldCommand(d)
 	}
 	return ""
 }

@@ -2,11 +2,10 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/fluxcd/pkg/ssa"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"banksman.dev/reconcile"
 	"banksman.dev/render"
@@ -90,46 +89,53 @@ func split(all []*todo, is func(*todo) bool) (yes, no []*todo) {
 	return yes, no
 }
 
-// write writes what was checked and differs.
+// write writes what was checked and differs, in ssa's order as far as objects
+// may need each other: what workloads need, then workloads and everything else,
+// then webhooks. Within one of the three all objects are tried.
 func (a *application) write(ctx context.Context, send []*todo) error {
 	rm := ssa.NewResourceManager(a.session, nil, ssa.Owner{Field: Owner, Group: "banksman.dev"})
-	rm.SetConcurrency(concurrency)
-	var objects []*unstructured.Unstructured
-	for _, t := range send {
-		left, err := a.leaves(ctx, rm, t)
-		if err != nil {
-			return refusal(t.id, err)
+	for wave := range waves {
+		now, _ := split(send, func(t *todo) bool { return waveOf(t.place.kind.GroupKind()) == wave })
+		refusals := each(now, func(t *todo) error { return a.writeOne(ctx, rm, t) })
+		for _, t := range now {
+			a.report(t)
 		}
-		if !left {
-			objects = append(objects, t.object)
+		if err := joined(refusals); err != nil {
+			return err
 		}
 	}
-	if len(objects) == 0 {
-		return nil
+	return nil
+}
+
+const waves = 3
+
+func waveOf(k schema.GroupKind) int {
+	switch {
+	case ssa.IsLessThan(k, deploymentKind):
+		return 0
+	case slices.Contains(ssa.ReconcileOrder.Last, k.Kind):
+		return 2
+	}
+	return 1
+}
+
+func (a *application) writeOne(ctx context.Context, rm *ssa.ResourceManager, t *todo) error {
+	if left, err := a.leaves(ctx, rm, t); err != nil || left {
+		return err
 	}
 	options := ssa.DefaultApplyOptions()
 	options.Cleanup = takenOver()
-	_, err := rm.ApplyAll(ctx, objects, options)
-	for _, t := range send {
-		if t.settled {
-			continue
-		}
-		id := t.place.id()
-		if u := a.session.answer(id); u != nil && (err == nil || a.session.wrote(id)) {
-			a.witness.note(id, t.want, sightingOf(u))
-			a.report(t)
-		}
+	id := t.place.id()
+	_, err := rm.Apply(ctx, t.object, options)
+	if err == nil && !a.session.wrote(id) && a.session.lostFields(id) {
+		err = a.session.apply(ctx, t.wanted)
 	}
-	if err == nil {
-		return nil
+	if u := a.session.answer(id); u != nil && (err == nil || a.session.wrote(id)) {
+		a.witness.note(id, t.want, sightingOf(u))
+	} else if err != nil {
+		a.witness.doubt(id) // it may have been written: the answer was lost
 	}
-	refused := refusal(blamed(send, err), err)
-	for _, t := range send {
-		if t.id == refused.Object && !a.session.wrote(t.place.id()) {
-			a.witness.doubt(t.place.id()) // it may have been written: the answer was lost
-		}
-	}
-	return refused
+	return err
 }
 
 // leaves says whether an object is left as it is, because somebody changed it
@@ -183,20 +189,6 @@ func (a *application) report(t *todo) {
 	default:
 		logger.Debug("applied")
 	}
-}
-
-// blamed is the object that an error of ssa is about.
-func blamed(send []*todo, err error) render.ObjectID {
-	var w *writeError
-	if !errors.As(err, &w) {
-		return send[0].id
-	}
-	for _, t := range send {
-		if t.place.id() == w.id {
-			return t.id
-		}
-	}
-	return w.id
 }
 
 func (a *application) result() reconcile.Applied {

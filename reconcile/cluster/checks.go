@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"banksman.dev/reconcile"
 )
@@ -13,16 +12,23 @@ import (
 // check looks at each object for claims, and dry-runs it. All objects are
 // asked, so that what is refused is the same each time.
 func (a *application) check(ctx context.Context, send []*todo) []*reconcile.ApplyError {
+	return each(send, func(t *todo) error { return a.checkOne(ctx, t) })
+}
+
+// each does something with all objects, several at a time. The errors have the
+// order of the objects.
+func each(send []*todo, do func(*todo) error) []*reconcile.ApplyError {
 	errs := make([]error, len(send))
-	var group errgroup.Group
-	group.SetLimit(concurrency)
+	slots := make(chan struct{}, concurrency)
+	var running sync.WaitGroup
 	for i, t := range send {
-		group.Go(func() error {
-			errs[i] = a.checkOne(ctx, t)
-			return nil
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(t)
 		})
 	}
-	_ = group.Wait() // the errors are in errs
+	running.Wait()
 	var refusals []*reconcile.ApplyError
 	for i, err := range errs {
 		if err != nil {

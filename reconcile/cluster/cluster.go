@@ -54,8 +54,9 @@ type Cluster struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	mu     sync.Mutex
-	spared map[types.UID]bool // protected objects that were said to be left
+	mu      sync.Mutex
+	spared  map[types.UID]bool // protected objects that were said to be left
+	leaving map[types.UID]int  // how often an object was met while it was being deleted
 	// foreign are borrowed objects that somebody else made.
 	foreign map[render.ObjectID]bool
 }
@@ -80,6 +81,7 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
 		spared:  map[types.UID]bool{},
+		leaving: map[types.UID]int{},
 		foreign: map[render.ObjectID]bool{},
 	}
 	if err := c.connect(config); err != nil {

@@ -26,7 +26,7 @@ import (
 // A bench is a namespace of a real API server, a Cluster under test, and a
 // plain client to play the other people with.
 type bench struct {
-	*testing.T
+	testing.TB
 	config    *rest.Config
 	kube      *kubernetes.Clientset
 	namespace string
@@ -36,7 +36,7 @@ type bench struct {
 
 const kubeconfigVariable = "BANKSMAN_TEST_KUBECONFIG"
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	path := os.Getenv(kubeconfigVariable)
 	if path == "" {
@@ -47,7 +47,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	config.QPS = -1
-	b := &bench{T: t, config: config, sent: &requestLog{}}
+	b := &bench{TB: t, config: config, sent: &requestLog{}}
 	b.kube = kubernetes.NewForConfigOrDie(config)
 	ns, err := b.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "banksman-test-"},

@@ -23,7 +23,8 @@ type finding struct {
 }
 
 // Live says what the cluster holds of a set, from watches that have shown all
-// objects once. Once they run, it sends nothing.
+// objects once. Once they run it sends nothing, while everything is healthy: a
+// pull secret that a Pod waits for is looked for once.
 func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, error) {
 	if s.Ref.Digest == "" && len(s.Objects) == 0 {
 		return reconcile.Live{}, nil
@@ -71,10 +72,10 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 		return f, err
 	}
 	id := r.place.id()
-	known.tell(c.witness, id, r.id)
+	seen, ok := watch.get(r.place)
+	known.tell(c.witness, r, word, seen)
 	said, _ := c.witness.of(id)
 	kept := s.KeepDrift && said.drifted && said.tells(word)
-	seen, ok := watch.get(r.place)
 	m, isObject := seen.(metav1.Object)
 	if !ok || !isObject {
 		f.state = health.State{Health: reconcile.Missing, Message: "it is not there"}
@@ -95,9 +96,7 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 	}
 	f.state = c.judge(id, u)
 	if f.state.Health != reconcile.Healthy {
-		if trouble := c.podTrouble(ctx, u); trouble != "" {
-			f.state.Message += ": " + trouble
-		}
+		f.state = f.state.Because(c.podTrouble(ctx, u))
 	}
 	return f, nil
 }

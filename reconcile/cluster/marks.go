@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fluxcd/pkg/ssa/utils"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -59,6 +60,7 @@ func want(o render.Object, p place, s reconcile.Set) (wanted, error) {
 // make makes the object to send of the rendered one.
 func (w *wanted) make(o render.Object, s reconcile.Set) {
 	w.object = &unstructured.Unstructured{Object: runtime.DeepCopyJSON(map[string]any(o))}
+	utils.RemoveCABundleFromCRD(w.object)
 	w.object.SetNamespace(w.place.namespace)
 	setLabels(w.object, map[string]string{
 		LabelService:   string(s.Service),

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -59,9 +60,9 @@ func (a *application) todoOf(ctx context.Context, o render.Object, known *memory
 		return nil, err
 	}
 	id := r.place.id()
-	known.tell(a.witness, id, r.id)
-	_, seen := watch.get(r.place)
-	t.absent = !seen
+	seen, ok := watch.get(r.place)
+	t.absent = !ok
+	known.tell(a.witness, r, t.want, seen)
 	said, _ := a.witness.of(id)
 	t.applied, t.recalled = said.tells(t.want), said.recalled
 	switch {
@@ -84,7 +85,12 @@ type memory struct {
 	byID    map[render.ObjectID]reconcile.Entry
 }
 
-func (m *memory) tell(w *witness, id, rendered render.ObjectID) {
+// tell tells the witness of one object, of which a watch shows what is seen. An
+// inventory may have missed an apply within the second of the one that it knows:
+// then the hash of our entry is the same, and only the object itself tells that
+// it has another content.
+func (m *memory) tell(w *witness, r recipe, word string, seen any) {
+	id := r.place.id()
 	if !w.isNew(id) {
 		return
 	}
@@ -94,7 +100,11 @@ func (m *memory) tell(w *witness, id, rendered render.ObjectID) {
 			m.byID[e.ID()] = e
 		}
 	}
-	w.recall(id, m.byID[rendered])
+	known := m.byID[r.id]
+	if o, ok := seen.(metav1.Object); ok && known.Want == word && !r.isOn(o) {
+		known = reconcile.Entry{}
+	}
+	w.recall(id, known)
 }
 
 // kindsDefinedBy are the kinds that definitions of a set define.

@@ -61,6 +61,7 @@ func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e recon
 		return true, nil
 	}
 	if live.GetDeletionTimestamp() != nil {
+		c.sayStuck(service, e, live)
 		return false, nil
 	}
 	if isProtected(kind.GroupKind()) && live.GetAnnotations()[AnnotationPrune] != "confirm" {
@@ -115,6 +116,18 @@ func (c *Cluster) look(ctx context.Context, p place) (*unstructured.Unstructured
 		return nil, err
 	}
 	return u, nil
+}
+
+// sayStuck says once of an object that is being deleted, and that was looked at
+// before, what it waits for.
+func (c *Cluster) sayStuck(service render.ServiceName, e reconcile.Entry, live *unstructured.Unstructured) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving[live.GetUID()]++
+	if n := c.leaving[live.GetUID()]; n == 2 && len(live.GetFinalizers()) > 0 {
+		c.log.Warn("it is being deleted, and stays until its finalizers are removed by who put them there",
+			"service", service, "object", e.ID().String(), "finalizers", live.GetFinalizers())
+	}
 }
 
 // spare says once that a protected object stays.

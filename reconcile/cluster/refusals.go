@@ -35,6 +35,8 @@ func refusal(id render.ObjectID, err error) *reconcile.ApplyError {
 		e.Try = "create it: kubectl create namespace " + id.Namespace
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		e.Try = fmt.Sprintf("wait until namespace %s is gone, then create it anew", id.Namespace)
+	case webhookOf(err) != "":
+		e.Try = fmt.Sprintf("see why the admission webhook %s does not answer; it is tried again", webhookOf(err))
 	case apierrors.IsForbidden(err):
 		e.Permanent = true
 		e.Try = forbiddenTry(id, err)
@@ -64,6 +66,21 @@ func isNamespaceMissing(err error) bool {
 	}
 	d := status.Status().Details
 	return d != nil && d.Kind == "namespaces"
+}
+
+// webhookOf is the admission webhook that could not be asked, or "". The API
+// server answers then with an InternalError
+// (k8s.io/apiserver/pkg/admission/plugin/webhook/mutating and validating).
+func webhookOf(err error) string {
+	if !apierrors.IsInternalError(err) {
+		return ""
+	}
+	_, rest, found := strings.Cut(err.Error(), `failed calling webhook "`)
+	if !found {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, `"`)
+	return name
 }
 
 func forbiddenTry(id render.ObjectID, err error) string {

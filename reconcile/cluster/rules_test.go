@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +38,10 @@ func TestWhichRefusalsArePermanent(t *testing.T) {
 		"a namespace on its way out":  {terminating, false, "wait until namespace n is gone"},
 		"a conflict":                  {apierrors.NewConflict(resource, "d", errors.New("x")), false, ""},
 		"too many requests":           {apierrors.NewTooManyRequests("slow down", 1), false, ""},
-		"a server error":              {apierrors.NewInternalError(errors.New("failed calling webhook")), false, ""},
+		"a server error":              {apierrors.NewInternalError(errors.New("etcdserver: request timed out")), false, ""},
+		"a webhook that is down":      {apierrors.NewInternalError(errors.New(`failed calling webhook "policy.example.org": connection refused`)), false, "webhook policy.example.org does not answer"},
+		"a pass that ran out of time": {context.DeadlineExceeded, false, ""},
+		"a pass that was stopped":     {fmt.Errorf("client: %w", context.Canceled), false, ""},
 		"a server that is not there":  {errors.New("connection refused"), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -137,6 +137,21 @@ func (s *session) dryRun(ctx context.Context, w wanted) error {
 	return s.Patch(ctx, w.object.DeepCopy(), client.Apply, client.DryRunAll, client.ForceOwnership, client.FieldOwner(Owner)) //nolint:staticcheck // ssa sends the same
 }
 
+// apply writes an object.
+func (s *session) apply(ctx context.Context, w wanted) error {
+	return s.Patch(ctx, w.object.DeepCopy(), client.Apply, client.ForceOwnership, client.FieldOwner(Owner)) //nolint:staticcheck // ssa sends the same
+}
+
+// lostFields says whether an apply would give us fields that are not ours now.
+// Their values are the wanted ones: somebody changed them, and back. Left so, our
+// entry would not tell when they are changed the next time.
+func (s *session) lostFields(id render.ObjectID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live, dry := s.live[id], s.dry[id]
+	return live != nil && dry != nil && fieldsOf(live) != fieldsOf(dry)
+}
+
 // dryCreate is for an object that no watch shows: it asks what an apply would
 // do, and takes from the answer whether the object exists. One that does not has
 // no version yet. So a new object costs no look. One that exists without our

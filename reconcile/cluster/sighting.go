@@ -169,6 +169,17 @@ func (f fieldOwner) hash() ownEntry {
 	return ownEntry(sum[:len(ownEntry{})])
 }
 
+// fieldsOf is the hash of which fields are ours, whenever they became it.
+func fieldsOf(o metav1.Object) ownEntry {
+	for _, f := range ownersOf(o) {
+		if f.isOurs() {
+			f.at = time.Time{}
+			return f.hash()
+		}
+	}
+	return ownEntry{}
+}
+
 // entryOf is the hash of our own entry among field owners, and when it was
 // written; zero without one.
 func entryOf(fields []metav1.ManagedFieldsEntry) (ownEntry, time.Time) {

@@ -16,6 +16,9 @@ type witness struct {
 	mu      sync.Mutex
 	applied map[render.ObjectID]testimony
 	seen    map[render.ObjectID]sighting
+	// era counts how often a watch went back in time: a snapshot of etcd was
+	// restored, or an API server answered with an old list.
+	era int
 }
 
 // A testimony is about one object that was applied, or found to be as wanted.
@@ -26,6 +29,7 @@ type testimony struct {
 	// recalled: it is from before this process started.
 	recalled bool
 	left     *drift // the drift that was looked at and is left as it is
+	era      int
 }
 
 // A drift tells one change by somebody from the next.
@@ -62,12 +66,16 @@ func (w *witness) asWanted(id render.ObjectID, want string) (types.UID, bool) {
 
 func (t testimony) tells(want string) bool { return t.want != "" && t.want == want }
 
-// of returns what is known of an object.
+// of returns what is known of an object. What no watch has shown before it went
+// back in time may be lost.
 func (w *witness) of(id render.ObjectID) (testimony, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t, ok := w.applied[id]
-	return t, ok && t.want != ""
+	t := w.applied[id]
+	if t.want != "" && t.era != w.era && w.seen[id].version < t.version {
+		t.drifted = true
+	}
+	return t, t.want != ""
 }
 
 // sight returns what a watch showed last of an object.
@@ -104,7 +112,7 @@ func (w *witness) recall(id render.ObjectID, known reconcile.Entry) {
 		w.applied[id] = testimony{}
 		return
 	}
-	t := testimony{want: known.Want, sighting: sighting{uid: types.UID(known.UID), entry: entry}, recalled: true}
+	t := testimony{want: known.Want, sighting: sighting{uid: types.UID(known.UID), entry: entry}, recalled: true, era: w.era}
 	s, seen := w.seen[id]
 	if !seen || s.deleting || t.contradictedBy(s) {
 		t.drifted = true
@@ -119,7 +127,7 @@ func (w *witness) recall(id render.ObjectID, known reconcile.Entry) {
 func (w *witness) note(id render.ObjectID, want string, answer sighting) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := testimony{want: want, sighting: answer}
+	t := testimony{want: want, sighting: answer, era: w.era}
 	if s, ok := w.seen[id]; ok && s.version > answer.version {
 		t.drifted = t.contradictedBy(s)
 	}
@@ -170,11 +178,17 @@ func (w *witness) see(id render.ObjectID, s sighting) bool {
 	was := w.seen[id]
 	w.seen[id] = s
 	t := w.applied[id]
+	back := was.uid == s.uid && s.version < was.version
+	if back {
+		w.era++
+	}
 	switch {
 	case t.want == "":
 		return true
 	case t.drifted:
 		return driftOf(was) != driftOf(s)
+	case back:
+		// Whatever was applied since is gone.
 	case s.version <= t.version || !t.contradictedBy(s):
 		return false
 	}
