@@ -27,7 +27,7 @@ type refusal struct {
 // act carries out a decision. The record is saved before the first object is
 // sent, and names every object that may be sent. What the API server answered is
 // saved with the next look, which comes at once if there is more to decide.
-func (l *Loop) act(ctx context.Context, o Observed, d Decision, isStored bool) (next Record, more bool, err error) {
+func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, more bool, err error) {
 	stable, beside, lost, err := l.sets(d.Record, refOf(d.Full), refOf(d.Canary))
 	if err != nil && isOvertaken(o, d) {
 		return o.Record, true, nil
@@ -43,9 +43,10 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision, isStored bool) (
 	stable.Audit, beside.Audit = audit, audit
 	record := d.Record
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
-	if err != nil || !isStored || !l.mayWait(o, record, d.View) {
-		l.savedAt[record.Service] = l.Now()
-		if err := errors.Join(err, l.save(ctx, record, d.View)); err != nil {
+	// Nothing new is intended: a repair does not wait for the words about it.
+	ahead := err != nil || !sameIntent(record, o.Record) || !l.isStored(record)
+	if ahead {
+		if err := errors.Join(err, l.store(ctx, record, d.View)); err != nil {
 			return record, false, err
 		}
 	}
@@ -63,6 +64,11 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision, isStored bool) (
 	}
 	if audit {
 		l.audited(record.Service)
+	}
+	if !ahead && !l.mayWait(record, d.View) {
+		if err := l.store(ctx, record, d.View); err != nil {
+			return record, false, err
+		}
 	}
 	more = !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore
 	l.proposals.dirty = l.proposals.dirty || more

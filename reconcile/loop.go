@@ -100,8 +100,9 @@ type state struct {
 	unsaid     error // why a status could not be written
 	unsaidPoll int   // when that was
 	quiet      map[render.ServiceName]rest
-	savedAt    map[render.ServiceName]time.Time
-	isRunning  bool // time passes by itself
+	saved      map[render.ServiceName]saving
+	unsaved    map[render.ServiceName]*Record // what is worth a write, but not one of its own
+	isRunning  bool                           // time passes by itself
 	auditAt    map[render.ServiceName]time.Time
 	unposted   bool // something changed that the branch's statuses hang on
 	passes     passes
@@ -319,7 +320,8 @@ func (l *Loop) begin() {
 		facts:      map[string]polledFacts{},
 		auditAt:    map[render.ServiceName]time.Time{},
 		quiet:      map[render.ServiceName]rest{},
-		savedAt:    map[render.ServiceName]time.Time{},
+		saved:      map[render.ServiceName]saving{},
+		unsaved:    map[render.ServiceName]*Record{},
 		unposted:   true,
 	}
 	l.settled.Store(false)
@@ -377,6 +379,7 @@ func (l *Loop) overdue() []render.ServiceName {
 	for name, at := range l.wakeAt {
 		if !at.After(now) {
 			names = append(names, name)
+			delete(l.wakeAt, name) // it is due now, and no reason to wake up again
 		}
 	}
 	return names
@@ -384,9 +387,9 @@ func (l *Loop) overdue() []render.ServiceName {
 
 // untilNextWake is never more than a poll away: the ticker is the heartbeat.
 func (l *Loop) untilNextWake() time.Duration {
-	wait := l.Interval
+	wait, now := l.Interval, l.Now()
 	for _, at := range l.wakeAt {
-		wait = min(wait, max(at.Sub(l.Now()), 0))
+		wait = min(wait, max(at.Sub(now), 0))
 	}
 	return wait
 }
@@ -427,7 +430,8 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	}
 	delete(l.quiet, name)
 	fresh := false
-	var known *Record // as the pass before left it
+	known := l.unsaved[name] // as the pass before left it
+	delete(l.unsaved, name)
 	for range mostPasses {
 		if l.passes.closed {
 			return nil
@@ -443,7 +447,7 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 			}
 			continue
 		}
-		record, more, err := l.act(ctx, o, d, known == nil)
+		record, more, err := l.act(ctx, o, d)
 		if err != nil {
 			return err
 		}

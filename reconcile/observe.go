@@ -174,7 +174,7 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	i := introduced(w.points)
 	h := Head{Branch: l.head, Problem: at.problem, HasCanary: at.release.HasCanary}
 	h.Ref = Ref{Commit: w.points[i].commit, Digest: at.release.Digest}
-	if i == 0 && w.base != "" && o.Record.Promoted != nil && (w.base == o.Record.Settled || w.base == l.quietAt(o.Record)) {
+	if i == 0 && w.base != "" && o.Record.runs(h.Digest) {
 		h.Commit = o.Record.Promoted.Commit
 	}
 	if at.err != nil {
@@ -299,7 +299,7 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 		canaryRelease = &alone
 	}
 	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, full)}
-	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, canary)}
+	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary, Known: r.Inventory, KeepDrift: canary != nil && r.runs(canary.Digest) && l.keepsDrift(r.Service, canary)}
 	stable.Objects, beside.Objects, beside.Borrowed = place(fullRelease, canaryRelease)
 	if full != nil {
 		stable.Ref = *full

@@ -85,6 +85,7 @@ type Orders struct {
 	Retry       string     // a token; a new one ends the head's hold once
 	Acknowledge gitsrc.SHA // the operator answers for everything up to it
 
+	ResumedBy, ResumeReason           string // who took the last Suspend back
 	RetriedBy, RetryReason            string
 	AcknowledgedBy, AcknowledgeReason string
 }

@@ -27,7 +27,7 @@ func (d *draft) settleSuspension() {
 			c.HealthSince = c.HealthSince.Add(took)
 		}
 		d.record.Frozen = time.Time{}
-		d.noteOrder(d.o.Head.Commit, OutcomeResumed, "", "")
+		d.noteOrder(d.o.Head.Commit, OutcomeResumed, d.o.Orders.ResumedBy, d.o.Orders.ResumeReason)
 	}
 }
 

@@ -1,8 +1,6 @@
 package reconcile
 
 import (
-	"reflect"
-
 	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
@@ -60,17 +58,4 @@ func (l *Loop) isUntouched(name render.ServiceName, from gitsrc.SHA) bool {
 	return was.unread == nil && is.unread == nil && was.err == nil && is.err == nil &&
 		was.release.Digest == is.release.Digest && was.entry.Equal(is.entry) &&
 		l.content.overlap(l, name, l.head) == nil
-}
-
-// mayWait: only the words for people changed, and they did so a moment ago: a
-// rollout of many Pods is not worth a write for each of them.
-func (l *Loop) mayWait(o Observed, record Record, v View) bool {
-	was, seen := l.lastLog[record.Service]
-	since := l.Now().Sub(l.savedAt[record.Service])
-	if !l.isRunning || !seen || since >= calm || !reflect.DeepEqual(record, o.Record) ||
-		was.Step != v.Step || was.Ready != v.Ready || was.Stalled != v.Stalled || !reflect.DeepEqual(was.Waits, v.Waits) {
-		return false
-	}
-	l.wake(record.Service, calm-since)
-	return true
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"io/fs"
 	"path"
 
 	"banksman.dev/gitsrc"
@@ -10,8 +11,8 @@ import (
 // Only what changed is rendered: what was made from inputs that a commit leaves
 // as they are is the same at that commit.
 
-// near are the paths that differ between two commits, and the folders above
-// them; nil when they are not known.
+// near are the paths that differ between two commits, and the folders that list
+// something else; nil when they are not known.
 type near map[string]bool
 
 // mostMoves bounds the pairs of commits that are remembered.
@@ -23,21 +24,37 @@ func (c *contents) between(l *Loop, from, to gitsrc.SHA) near {
 	if n, ok := c.moves[key]; ok {
 		return n
 	}
-	changed, err := l.Source.ChangedPaths(from, to)
-	var n near
-	if err == nil { // else everything may differ
-		n = near{}
-		for _, p := range changed {
-			for p = path.Clean(p); !n[p]; p = path.Dir(p) {
-				n[p] = true
-			}
-		}
-	}
 	if len(c.moves) >= mostMoves {
 		clear(c.moves)
 	}
-	c.moves[key] = n
+	c.moves[key] = l.near(from, to)
+	return c.moves[key]
+}
+
+func (l *Loop) near(from, to gitsrc.SHA) near {
+	changed, err := l.Source.ChangedPaths(from, to)
+	was, errWas := l.Source.Tree(from)
+	is, errIs := l.Source.Tree(to)
+	if err != nil || errWas != nil || errIs != nil {
+		return nil
+	}
+	n := near{}
+	for _, p := range changed {
+		p = path.Clean(p)
+		n[p] = true
+		if isFile(was, p) && isFile(is, p) {
+			continue // no folder lists anything else than before
+		}
+		for p = path.Dir(p); !n[p]; p = path.Dir(p) {
+			n[p] = true
+		}
+	}
 	return n
+}
+
+func isFile(tree fs.FS, name string) bool {
+	found, err := fs.Stat(tree, name)
+	return err == nil && found.Mode().IsRegular()
 }
 
 func (n near) touches(inputs []string) bool {

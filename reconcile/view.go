@@ -50,7 +50,7 @@ func (d *draft) viewProblem(v *View) {
 		d.viewGone(v)
 	case ProblemRewritten:
 		v.Step = StepRewritten
-		v.Next = "answer for the new history: " + d.patch("acknowledge", string(d.o.Head.Branch))
+		v.Next = "answer for the new history: " + d.order("acknowledge", d.o.Head.Branch)
 	case ProblemUnreadable, ProblemUnrenderable, ProblemNone:
 		v.Step = StepUnreadable
 		v.Next = fmt.Sprintf("push a fix, or git revert %s", d.o.Head.Commit.Short())
@@ -68,7 +68,7 @@ func (d *draft) viewGone(v *View) {
 		if verdict.PullRequestURL != "" {
 			v.Next = "review " + verdict.PullRequestURL
 		} else {
-			v.Next = "put the service back into the catalog, or answer for its removal: " + d.patch("acknowledge", string(d.o.Head.Branch))
+			v.Next = "put the service back into the catalog, or answer for its removal: " + d.order("acknowledge", d.o.Head.Branch)
 		}
 	case !d.deletes():
 		v.Reason, v.Next = "the catalog no longer names this service; its full objects are left as they are", again
@@ -88,7 +88,7 @@ func (d *draft) viewWithheld(v *View) {
 	v.Ready, v.Stalled = false, true
 	v.Waits = append(v.Waits, "an operator")
 	v.Reason += fmt.Sprintf("; %d of its %d full objects are to be deleted, too many to do so unasked", len(d.record.Withheld), d.fullObjects())
-	v.Next = fmt.Sprintf("put them back, or answer for it: banksman acknowledge %s %s -n %s", d.record.Service, d.o.Head.Branch, d.record.Namespace)
+	v.Next = "put them back, or answer for it: " + d.order("acknowledge", d.o.Head.Branch)
 }
 
 func (d *draft) viewPromoted(v *View) {
@@ -151,7 +151,7 @@ func (d *draft) viewHeld(v *View) {
 	v.Step, v.Stalled = StepHeld, true
 	v.Reason = fmt.Sprintf("%s is held: %s", h.Commit.Short(), h.Reason)
 	v.Next = fmt.Sprintf("push a fix, or git revert %s; to try the same content again: %s",
-		h.Commit.Short(), d.patch("retry", "<any new word>"))
+		h.Commit.Short(), d.order("retry"))
 }
 
 func (d *draft) viewProgress(v *View) {
@@ -195,19 +195,22 @@ func (d *draft) nextForApproval() string {
 		return "nothing is approved or refused until this can be read; it is asked again at every poll"
 	case v.State == approvals.Blocked && d.blamed() == d.o.Head.Commit:
 		return fmt.Sprintf("git revert %s, or answer for it: %s",
-			d.blamed().Short(), d.patch("acknowledge", string(d.blamed())))
+			d.blamed().Short(), d.order("acknowledge", d.blamed()))
 	case v.State == approvals.Blocked:
 		// A revert on top of later commits is new content and helps nothing.
 		return fmt.Sprintf("answer for everything up to %s: %s",
-			d.o.Head.Commit.Short(), d.patch("acknowledge", string(d.o.Head.Commit)))
+			d.o.Head.Commit.Short(), d.order("acknowledge", d.o.Head.Commit))
 	}
 	return ""
 }
 
-// patch is the kubectl command that gives an order.
-func (d *draft) patch(field, value string) string {
-	return fmt.Sprintf(`kubectl -n %s patch delivery %s --type merge -p '{"spec":{"%s":"%s"}}'`,
-		d.record.Namespace, d.record.Service, field, value)
+// order is the command that gives an order.
+func (d *draft) order(verb string, about ...gitsrc.SHA) string {
+	words := []string{"banksman", verb, string(d.record.Service)}
+	for _, sha := range about {
+		words = append(words, string(sha))
+	}
+	return strings.Join(append(words, "-n", d.record.Namespace), " ")
 }
 
 func (d *draft) suspendedReason() string {

@@ -30,8 +30,10 @@ func (f fact) lines(room int) []string {
 	if !f.whole {
 		return brokenLines(text, room)
 	}
-	if words, command, ok := strings.Cut(text, ": kubectl "); ok && room > 0 && ansi.StringWidth(text) > room {
-		return append(wrapped(words+":", room), "kubectl "+command)
+	for _, program := range []string{"kubectl ", "banksman "} {
+		if words, command, ok := strings.Cut(text, ": "+program); ok && room > 0 && ansi.StringWidth(text) > room {
+			return append(wrapped(words+":", room), program+command)
+		}
 	}
 	return strings.Split(text, "\n")
 }

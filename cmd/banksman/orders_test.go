@@ -254,7 +254,7 @@ func TestOrdersReachARealAPIServer(t *testing.T) {
 		t.Errorf("nobody looks: exit code %d\n%s", code, said)
 	}
 	d = c.delivery()
-	if d.Spec.Suspend != nil || d.Annotations[annotationResumedBy] != carol || d.Annotations[annotationResumeReason] != "over" {
+	if d.Spec.Suspend != nil || d.Annotations[v1alpha1.AnnotationResumedBy] != carol || d.Annotations[v1alpha1.AnnotationResumeReason] != "over" {
 		t.Errorf("after resume: %+v %v", d.Spec.Suspend, d.Annotations)
 	}
 

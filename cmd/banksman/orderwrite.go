@@ -16,12 +16,6 @@ import (
 // orderOwner owns the fields of an order in an object's managedFields.
 const orderOwner = "banksman-cli"
 
-// Where it is kept who took back a suspension, whose own fields are gone then.
-const (
-	annotationResumedBy    = "banksman.dev/resumed-by"
-	annotationResumeReason = "banksman.dev/resume-reason"
-)
-
 // An order is what a verb says to one service.
 type order struct {
 	// spec and annotations are merged into the Delivery; nil removes a field.

@@ -56,7 +56,7 @@ func (p *program) resume(ctx context.Context, f orderFlags, names []string) erro
 		resumed = true
 		o := order{
 			spec:        map[string]any{"suspend": nil},
-			annotations: map[string]any{annotationResumedBy: orNull(string(by)), annotationResumeReason: orNull(f.reason)},
+			annotations: map[string]any{v1alpha1.AnnotationResumedBy: orNull(string(by)), v1alpha1.AnnotationResumeReason: orNull(f.reason)},
 			says:        "is resumed: " + goesOn(d) + " (before: " + suspendedWords(before) + ")",
 		}
 		if suspension(d, p.now()) == nil {

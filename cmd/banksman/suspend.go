@@ -114,7 +114,7 @@ func (p *program) suspend(ctx context.Context, f orderFlags, names []string, unt
 		}
 		return order{
 			spec:        map[string]any{"suspend": suspend},
-			annotations: map[string]any{annotationResumedBy: nil, annotationResumeReason: nil},
+			annotations: map[string]any{v1alpha1.AnnotationResumedBy: nil, v1alpha1.AnnotationResumeReason: nil},
 			says:        says,
 		}, nil
 	})

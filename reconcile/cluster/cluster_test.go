@@ -256,6 +256,18 @@ func (b *bench) heard(what string) {
 	}
 }
 
+// shown waits until the watch has shown a version of one of our objects, or a
+// later one: what Changed names may be about an earlier one.
+func (b *bench) shown(group, kind string, o metav1.Object) {
+	b.Helper()
+	id := render.ObjectID{Group: group, Kind: kind, Namespace: b.namespace, Name: o.GetName()}
+	b.eventually("the watch shows "+id.String(), func() bool {
+		b.cluster.witness.mu.Lock()
+		defer b.cluster.witness.mu.Unlock()
+		return b.cluster.witness.seen[id].version >= versionOf(o)
+	})
+}
+
 // hush takes what Changed has to say until it is silent for a moment.
 func (b *bench) hush() {
 	b.Helper()

@@ -34,7 +34,7 @@ func (c *Cluster) ownHandler(kind schema.GroupVersionKind) cache.ResourceEventHa
 			if c.witness.see(identity(kind, is), now) || past.differs(now) || matters(was, is) {
 				c.tell(is)
 			}
-			if label(was, LabelService) != label(is, LabelService) {
+			if serviceOf(was) != serviceOf(is) {
 				c.tell(was)
 			}
 		},
@@ -57,7 +57,7 @@ func identity(kind schema.GroupVersionKind, m metav1.Object) render.ObjectID {
 
 // tell names the object's service to whoever listens.
 func (c *Cluster) tell(m metav1.Object) {
-	if service := label(m, LabelService); service != "" {
+	if service := serviceOf(m); service != "" {
 		c.queue.Add(render.ServiceName(service))
 	}
 }

@@ -105,7 +105,7 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 // metadata and the witness tell. A watch that lags behind what was written must
 // not make the old state look like the new one.
 func (c *Cluster) content(w wanted, seen metav1.Object) health.State {
-	service := label(seen, LabelService)
+	service := serviceOf(seen)
 	switch {
 	case service != string(w.service):
 		return health.State{Health: reconcile.Missing, Message: "it belongs to the service " + service}

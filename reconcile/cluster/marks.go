@@ -103,7 +103,9 @@ func contentOf(o render.Object, s reconcile.Set) (string, error) {
 }
 
 func annotation(o metav1.Object, key string) string { return mark(o, "annotations", key) }
-func label(o metav1.Object, key string) string      { return mark(o, "labels", key) }
+
+// serviceOf is the service that an object says it is of.
+func serviceOf(o metav1.Object) string { return mark(o, "labels", LabelService) }
 
 // mark reads one label or annotation, without copying them all.
 func mark(o metav1.Object, field, key string) string {

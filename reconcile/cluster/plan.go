@@ -67,9 +67,7 @@ func (a *application) todoOf(ctx context.Context, o render.Object, known *memory
 	t.applied, t.recalled = said.tells(t.want), said.recalled
 	switch {
 	case a.set.Audit:
-	case t.applied && !said.drifted:
-		t.settled = true
-	case a.set.KeepDrift && a.witness.isLeft(id, t.want):
+	case a.witness.asWanted(id, t.want), a.set.KeepDrift && a.witness.isLeft(id, t.want):
 		t.settled = true
 	}
 	if !t.settled {

@@ -204,6 +204,7 @@ func TestDriftOfAProposedCanaryIsPutBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.heard("the drift")
+	b.eventually("the drift shows", func() bool { return b.live(s).Health != reconcile.Healthy })
 	b.apply(s)
 	b.becomes(s, reconcile.Healthy)
 	if got := b.configMap().Data["mode"]; got != "quiet" {
@@ -212,6 +213,7 @@ func TestDriftOfAProposedCanaryIsPutBack(t *testing.T) {
 	b.hush()
 	b.deleteConfigMap()
 	b.heard("the deletion")
+	b.becomes(s, reconcile.Missing)
 	b.apply(s)
 	b.becomes(s, reconcile.Healthy)
 }

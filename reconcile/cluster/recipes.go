@@ -30,7 +30,7 @@ type recipeKey struct {
 // A recipe is what can be said of a wanted object before it is made.
 type recipe struct {
 	wanted
-	print  uint64
+	sum    uint64        // its fingerprint
 	digest render.Digest // of the set
 	wants  [2]string     // without and with an autoscaler
 	sized  bool          // it is a workload and says how many Pods it wants
@@ -43,18 +43,18 @@ func newRecipes() *recipes {
 // recipeOf is the recipe of one object of a set.
 func (c *Cluster) recipeOf(o render.Object, s reconcile.Set) (recipe, error) {
 	key := recipeKey{s.Track, o.ID()}
-	print, sure := c.recipes.printer.of(map[string]any(o))
+	sum, sure := c.recipes.printer.of(map[string]any(o))
 	c.recipes.mu.Lock()
 	r, ok := c.recipes.of[key]
 	c.recipes.mu.Unlock()
-	if ok && sure && r.print == print && r.service == s.Service && r.digest == s.Ref.Digest {
+	if ok && sure && r.sum == sum && r.service == s.Service && r.digest == s.Ref.Digest {
 		return r, nil
 	}
 	p, err := c.find(kindOf(o), o.Namespace(), o.Name())
 	if err != nil {
 		return recipe{}, err
 	}
-	r = recipe{print: print, digest: s.Ref.Digest}
+	r = recipe{sum: sum, digest: s.Ref.Digest}
 	if r.wanted, err = want(o, p, s); err != nil {
 		return recipe{}, err
 	}

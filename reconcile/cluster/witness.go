@@ -34,19 +34,20 @@ type testimony struct {
 
 // A drift tells one change by somebody from the next.
 type drift struct {
-	uid    types.UID
-	entry  ownEntry
-	gone   bool
-	change uint64 // generation; of kinds that have none, version
+	uid        types.UID
+	entry      ownEntry
+	gone       bool
+	generation int64
+	version    uint64 // of kinds that have no generation; else 0
 }
 
 func driftOf(s sighting) drift {
 	if s.gone {
 		return drift{gone: true}
 	}
-	d := drift{uid: s.uid, entry: s.entry, change: uint64(max(s.generation, 0))}
+	d := drift{uid: s.uid, entry: s.entry, generation: s.generation}
 	if s.generation == 0 {
-		d.change = s.version
+		d.version = s.version
 	}
 	return d
 }
@@ -56,12 +57,9 @@ func newWitness() *witness {
 }
 
 // asWanted says whether an object is known to be as wanted.
-func (w *witness) asWanted(id render.ObjectID, want string) (types.UID, bool) {
+func (w *witness) asWanted(id render.ObjectID, want string) bool {
 	t, _ := w.of(id)
-	if !t.tells(want) || t.drifted {
-		return "", false
-	}
-	return t.uid, true
+	return t.tells(want) && !t.drifted
 }
 
 func (t testimony) tells(want string) bool { return t.want != "" && t.want == want }

@@ -71,11 +71,12 @@ func TestAnAutoscaledDeploymentKeepsItsSize(t *testing.T) {
 		return *d.Spec.Replicas
 	}
 	b.heard("an autoscaler that appears")
+	b.eventually("the watch shows the autoscaler", func() bool { return b.isAutoscaled(s) })
 	if w := writes(b.sent.during(func() { b.apply(s) })); len(w) > 0 {
 		t.Errorf("the autoscaler alone made it write %q", w)
 	}
 	b.eventually("the autoscaler scales", func() bool { return size() == 5 })
-	b.hush()
+	b.shown("apps", "Deployment", b.deployment())
 	b.apply(s)
 	if n := size(); n != 5 {
 		t.Errorf("scaled back to %d", n)
@@ -90,6 +91,25 @@ func TestAnAutoscaledDeploymentKeepsItsSize(t *testing.T) {
 	if sent := b.sent.during(func() { b.apply(next) }); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
 	}
+}
+
+// isAutoscaled says whether the autoscaler of a set's Deployment was seen.
+func (b *bench) isAutoscaled(s reconcile.Set) bool {
+	b.Helper()
+	for _, o := range s.Objects {
+		r, err := b.cluster.recipeOf(o, s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		scaled, err := b.cluster.isAutoscaled(b.Context(), r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if scaled {
+			return true
+		}
+	}
+	return false
 }
 
 func TestTheTwoVariantsPodsAreKeptApart(t *testing.T) {

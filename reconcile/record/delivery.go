@@ -44,6 +44,7 @@ func ordersOf(d *v1alpha1.Delivery) reconcile.Orders {
 		Suspend: maybe(d.Spec.Suspend, func(s v1alpha1.Suspend) reconcile.Suspend {
 			return reconcile.Suspend{Reason: s.Reason, By: s.By, Until: fromTime(s.Until)}
 		}),
+		ResumedBy: d.Annotations[v1alpha1.AnnotationResumedBy], ResumeReason: d.Annotations[v1alpha1.AnnotationResumeReason],
 		Retry: d.Spec.Retry, RetriedBy: d.Spec.RetryBy, RetryReason: d.Spec.RetryReason,
 		Acknowledge: gitsrc.SHA(d.Spec.Acknowledge), AcknowledgedBy: d.Spec.AcknowledgeBy, AcknowledgeReason: d.Spec.AcknowledgeReason,
 	}

@@ -78,3 +78,10 @@ type Suspend struct {
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 }
+
+// The annotations that say who took a suspension back, and why: the order itself
+// is gone then.
+const (
+	AnnotationResumedBy    = "banksman.dev/resumed-by"
+	AnnotationResumeReason = "banksman.dev/resume-reason"
+)
