@@ -53,6 +53,9 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	l.logTransition(record.Service, d.View)
 	l.logTurn(o.Record.Proposed, record)
 	l.letGo(o.Record, record)
+	if _, orders, _ := l.peek(record.Service); orders.Suspend.holds(l.Now()) && !o.Orders.Suspend.holds(o.Now) {
+		return record, true, nil // somebody said so while the cluster or the forge was asked
+	}
 	refusedBefore := len(l.refused)
 	if err := l.bringBoth(ctx, d, stable, beside, &record); err != nil {
 		return record, false, err
@@ -88,11 +91,14 @@ func (l *Loop) bringBoth(ctx context.Context, d Decision, stable, beside Set, re
 	switch d.Full.Aim {
 	case Freeze:
 		return l.pause(ctx, stable, true)
-	case Run:
-		err = l.pause(ctx, stable, false)
-	case LeaveAlone, Absent:
+	case Run, LeaveAlone, Absent:
+		err = l.bring(ctx, d.Full, stable, record)
 	}
-	return errors.Join(err, l.bring(ctx, d.Full, stable, record), l.bring(ctx, d.Canary, beside, record))
+	// A rollout that was paused must not go on with what it had then.
+	if _, refused := l.refused[refusedKey{stable.Service, stable.Track}]; d.Full.Aim == Run && err == nil && !refused {
+		err = l.pause(ctx, stable, false)
+	}
+	return errors.Join(err, l.bring(ctx, d.Canary, beside, record))
 }
 
 func refOf(t Target) *Ref {
@@ -174,7 +180,7 @@ func (l *Loop) keptFor(d Decision, r Record) ([]render.Object, error) {
 
 // answersFor: an operator answers for the commit whose deletions these are.
 func (l *Loop) answersFor(o Observed, d Decision) bool {
-	ack, commit := o.Orders.Acknowledge, o.Head.Branch
+	ack, commit := o.Orders.Acknowledge, o.Head.Commit
 	if d.Full.Aim == Run {
 		commit = d.Full.Ref.Commit
 	}

@@ -110,6 +110,7 @@ type state struct {
 	asks       *shared[string, approvals.Facts]
 	facts      map[string]polledFacts
 	assignedAt time.Time
+	heardAt    time.Time
 	saidAt     time.Time
 }
 
@@ -195,8 +196,8 @@ func (r *run) next(wait time.Duration) func() []render.ServiceName {
 	select {
 	case <-r.ctx.Done():
 		return nil
-	case e := <-r.passes.ended:
-		return func() []render.ServiceName { return r.end(r.work, e) }
+	case <-r.passes.signal:
+		return func() []render.ServiceName { return r.end(r.work) }
 	case <-r.tick.C:
 		return func() []render.ServiceName { r.fetch(); return nil }
 	case f := <-r.fetching.back:
@@ -238,7 +239,7 @@ func (r *run) look() {
 }
 
 func (r *run) hear() {
-	if r.hearing.out || r.passes.busy() {
+	if r.hearing.out || !r.isTime(&r.heardAt) {
 		return
 	}
 	if ask := r.questions(); len(ask) > 0 {
@@ -249,8 +250,9 @@ func (r *run) hear() {
 // say brings the commit statuses up to date. What could not be written is tried
 // again after the next poll.
 func (r *run) say() {
-	due := r.unposted || r.proposals.unsaid || r.unsaid != nil && r.unsaidPoll != r.polls
-	if r.saying.out || !due || r.polls == 0 || r.head == "" || !r.isTime(&r.saidAt) {
+	due := r.unposted || r.proposals.unsaid || r.unsaid != nil
+	failed := r.unsaid != nil && r.unsaidPoll == r.polls // the forge takes no more now
+	if r.saying.out || !due || failed || r.polls == 0 || r.head == "" || !r.isTime(&r.saidAt) {
 		return
 	}
 	r.unposted, r.unsaidPoll = false, r.polls
@@ -314,7 +316,7 @@ func (l *Loop) begin() {
 		leaving:    map[render.ServiceName][]Report{},
 		said:       map[gitsrc.SHA]map[string]approvals.Status{},
 		lastLog:    map[render.ServiceName]View{},
-		passes:     newPasses(l.parallel()),
+		passes:     newPasses(),
 		fetches:    newShared[struct{}, fetched](),
 		asks:       newShared[string, approvals.Facts](),
 		facts:      map[string]polledFacts{},

@@ -70,10 +70,8 @@ func (l *Loop) bases(r Record, orders Orders) []gitsrc.SHA {
 	if r.Promoted != nil {
 		found = append(found, r.Promoted.Commit)
 	}
-	for _, c := range []gitsrc.SHA{r.Settled, l.quietAt(r)} {
-		if c != "" {
-			found = append(found, c)
-		}
+	if r.Settled != "" {
+		found = append(found, r.Settled)
 	}
 	for _, c := range []gitsrc.SHA{orders.Acknowledge, l.Trust} {
 		if c != "" && (r.Promoted == nil || !l.isOlder(c, r.Promoted.Commit) || l.answersForHead(r, c, orders)) {
@@ -301,6 +299,10 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, full)}
 	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary, Known: r.Inventory, KeepDrift: canary != nil && r.runs(canary.Digest) && l.keepsDrift(r.Service, canary)}
 	stable.Objects, beside.Objects, beside.Borrowed = place(fullRelease, canaryRelease)
+	if canary != nil && !r.isApproved(canary.Digest) {
+		beside.Unapproved = true
+		beside.Objects = withoutFulls(beside.Objects, r.Inventory)
+	}
 	if full != nil {
 		stable.Ref = *full
 	}

@@ -20,9 +20,12 @@ type passes struct {
 	queue   []render.ServiceName
 	running map[render.ServiceName]bool
 	again   map[render.ServiceName]bool // something happened while it ran
+	first   map[render.ServiceName]bool // was not looked at yet
+	asking  int                         // how many wait for Git or the forge
 	rounds  int                         // how often slots were given since something happened
 	closed  bool                        // no pass begins or goes on any more
-	ended   chan passed
+	ended   []passed
+	signal  chan struct{} // there is something ended, or room for another
 	all     sync.WaitGroup
 }
 
@@ -32,10 +35,17 @@ type passed struct {
 	err     error
 }
 
-func newPasses(parallel int) passes {
+func newPasses() passes {
 	return passes{
 		running: map[render.ServiceName]bool{}, again: map[render.ServiceName]bool{},
-		ended: make(chan passed, parallel), // so that none waits to say that it ended
+		signal: make(chan struct{}, 1),
+	}
+}
+
+func (p *passes) tell() {
+	select {
+	case p.signal <- struct{}{}:
+	default: // it was told already
 	}
 }
 
@@ -65,6 +75,15 @@ func (l *Loop) outside(request func()) {
 	request()
 }
 
+// ask is outside for a question to Git or to the forge. Whoever waits for them
+// takes nobody's place: a forge that hangs must delay no repair.
+func (l *Loop) ask(question func()) {
+	l.passes.asking++
+	l.passes.tell()
+	l.outside(question)
+	l.passes.asking--
+}
+
 // calm is for how long slots and statuses may wait while there is much to do:
 // they are about all services, and looked at once for many passes.
 const calm = time.Second
@@ -86,14 +105,11 @@ func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
 			p.want(told)
 		}
 	}
-	for len(p.queue) > 0 && len(p.running) < l.parallel() {
+	for len(p.queue) > 0 && len(p.running)-p.asking < max(1, l.Parallel) {
 		name := p.queue[0]
 		p.queue = p.queue[1:]
 		p.running[name] = true
 		p.all.Go(func() { l.pass(ctx, name) })
-	}
-	if !p.busy() {
-		l.settled.Store(true)
 	}
 }
 
@@ -107,31 +123,30 @@ func (l *Loop) isTime(last *time.Time) bool {
 	return true
 }
 
-func (l *Loop) parallel() int { return max(1, l.Parallel) }
-
 func (l *Loop) pass(ctx context.Context, name render.ServiceName) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	err := l.service(ctx, name)
-	l.mu.Unlock()
-	l.passes.ended <- passed{name, err}
+	l.passes.ended = append(l.passes.ended, passed{name, err})
+	l.passes.tell()
 }
 
 // end takes in how passes came out, and names what is due because of it.
-func (l *Loop) end(ctx context.Context, first passed) (due []render.ServiceName) {
+func (l *Loop) end(ctx context.Context) (due []render.ServiceName) {
 	p := &l.passes
-	for e, more := first, true; more; {
+	for _, e := range p.ended {
 		delete(p.running, e.service)
+		delete(p.first, e.service)
 		l.note(ctx, e.service, e.err)
 		if p.again[e.service] {
 			delete(p.again, e.service)
 			due = append(due, e.service)
 		}
 		l.unposted = true
-		select {
-		case e = <-p.ended:
-		default:
-			more = false
-		}
+	}
+	p.ended = nil
+	if p.first != nil && len(p.first) == 0 {
+		l.settled.Store(true)
 	}
 	return due
 }
@@ -140,8 +155,7 @@ func (l *Loop) end(ctx context.Context, first passed) (due []render.ServiceName)
 func (l *Loop) finish(ctx context.Context, due []render.ServiceName) {
 	l.passes.rounds = 0
 	for l.advance(ctx, due); l.passes.busy(); l.advance(ctx, due) {
-		var e passed
-		l.outside(func() { e = <-l.passes.ended })
-		due = l.end(ctx, e)
+		l.outside(func() { <-l.passes.signal })
+		due = l.end(ctx)
 	}
 }

@@ -38,6 +38,14 @@ func place(full, canary *render.Release) (stable, beside []render.Object, borrow
 	return stable, beside, borrowed
 }
 
+// withoutFulls leaves out what is full's: nothing unapproved may be written to
+// it, also when what full should run cannot be rendered now.
+func withoutFulls(objects []render.Object, inventory []Entry) []render.Object {
+	return slices.DeleteFunc(slices.Clone(objects), func(o render.Object) bool {
+		return slices.ContainsFunc(inventory, func(e Entry) bool { return e.Track == TrackStable && e.ID() == o.ID() })
+	})
+}
+
 func comesWithCanary(o render.Object) bool {
 	switch o.ID().Group + "/" + o.Kind() {
 	case "/ConfigMap", "/Secret", "/Service", "/ServiceAccount":

@@ -39,8 +39,14 @@ func (l *Loop) poll(f fetched) []render.ServiceName {
 	switch {
 	case l.head == "":
 		return nil
-	case l.polls == 1:
-		return l.known()
+	case l.polls == 1 || l.passes.first == nil:
+		known := l.known()
+		l.passes.first = map[render.ServiceName]bool{}
+		for _, name := range known {
+			l.passes.first[name] = true
+		}
+		l.settled.Store(len(known) == 0)
+		return known
 	case moved:
 		return append(l.affected(before), l.waiting()...)
 	}
@@ -76,11 +82,19 @@ func (l *Loop) moveTo(head gitsrc.SHA) bool {
 // must answer, and what it says now is what counts.
 func (l *Loop) refetch(ctx context.Context) error {
 	var f fetched
-	l.outside(func() { f = l.fetches.do(struct{}{}, func() fetched { return l.fetch(ctx) }) })
+	l.ask(func() { f = l.fetches.do(struct{}{}, func() fetched { return l.fetch(ctx) }) })
 	if f.err != nil {
 		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
 	}
-	if from := l.head; f.head != "" && l.moveTo(f.head) && l.movedFrom == "" {
+	if f.head == "" {
+		return nil
+	}
+	// A later fetch may have ended before this one is heard.
+	head, err := l.Source.Head()
+	if err != nil {
+		return fmt.Errorf("look at %s once more before full: %w", l.Branch, err)
+	}
+	if from := l.head; l.moveTo(head) && l.movedFrom == "" {
 		l.movedFrom = from
 	}
 	return nil

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"slices"
+
 	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
@@ -9,9 +11,8 @@ import (
 // says, healthy and whole. A new head that does not touch the service is no
 // reason to look at it.
 type rest struct {
-	head   gitsrc.SHA    // the newest commit that was seen to change nothing
-	digest render.Digest // of what is promoted
-	heads  int           // how many passed by without a look
+	head    gitsrc.SHA // the newest commit that was seen to change nothing
+	commits int        // how many passed by without a look
 }
 
 func (l *Loop) noteQuiet(o Observed, d Decision) {
@@ -20,42 +21,49 @@ func (l *Loop) noteQuiet(o Observed, d Decision) {
 		r.Governing == nil || r.Governing.Digest != o.Head.Rules.Digest || o.Head.Branch != l.head || l.isRefused(r.Service) {
 		return
 	}
-	l.quiet[r.Service] = rest{head: l.head, digest: o.Head.Digest}
-}
-
-// quietAt is the newest commit at which the service is what is promoted, as far
-// as this process has seen; "" when it has not.
-func (l *Loop) quietAt(r Record) gitsrc.SHA {
-	if q, ok := l.quiet[r.Service]; ok && r.runs(q.digest) {
-		return q.head
-	}
-	return ""
+	l.quiet[r.Service] = rest{head: l.head}
 }
 
 // affected are the services that the move of the branch from one commit to its
 // new head may concern.
 func (l *Loop) affected(from gitsrc.SHA) []render.ServiceName {
 	known := l.known()
-	if forward, err := l.Source.IsAncestor(from, l.head); err != nil || !forward {
-		return known
+	commits, err := l.Source.FirstParents(l.head, mostPassed, func(c gitsrc.Commit) bool { return c.SHA == from })
+	if err != nil || len(commits) == 0 || !l.isChild(commits[len(commits)-1].SHA, from) {
+		return known // rewritten, or far away
 	}
+	slices.Reverse(commits)
 	var due []render.ServiceName
 	for _, name := range known {
 		q, quiet := l.quiet[name]
-		if !quiet || q.head != from || q.heads >= mostUnsaved || l.passes.running[name] || !l.isUntouched(name, from) {
+		if !quiet || q.head != from || q.commits >= mostUnsaved || l.passes.running[name] || !l.isUntouched(name, from, commits) {
 			due = append(due, name)
 			continue
 		}
-		q.head, q.heads = l.head, q.heads+1
+		q.head, q.commits = l.head, q.commits+len(commits)
 		l.quiet[name] = q
 	}
 	return due
 }
 
-// isUntouched: the service is at the head what it was at an earlier commit.
-func (l *Loop) isUntouched(name render.ServiceName, from gitsrc.SHA) bool {
-	was, is := l.content.release(l, name, from), l.content.release(l, name, l.head)
-	return was.unread == nil && is.unread == nil && was.err == nil && is.err == nil &&
-		was.release.Digest == is.release.Digest && was.entry.Equal(is.entry) &&
-		l.content.overlap(l, name, l.head) == nil
+// mostPassed bounds the commits that pass by a service without a look.
+const mostPassed = mostUnsaved
+
+// isChild says whether a commit follows another one in the branch.
+func (l *Loop) isChild(c, parent gitsrc.SHA) bool {
+	found, err := l.Source.FirstParents(c, 2, func(p gitsrc.Commit) bool { return p.SHA == parent })
+	return err == nil && len(found) == 1 && found[0].SHA == c
+}
+
+// isUntouched: the service is at each of these commits what it was before them.
+func (l *Loop) isUntouched(name render.ServiceName, from gitsrc.SHA, commits []gitsrc.Commit) bool {
+	was := l.content.release(l, name, from)
+	for _, c := range commits {
+		is := l.content.release(l, name, c.SHA)
+		if was.unread != nil || is.unread != nil || was.err != nil || is.err != nil ||
+			was.release.Digest != is.release.Digest || !was.entry.Equal(is.entry) {
+			return false
+		}
+	}
+	return l.content.overlap(l, name, l.head) == nil
 }

@@ -167,6 +167,7 @@ type Record struct {
 	RetryUsed string // the retry token that was honoured last
 
 	AcknowledgeUsed gitsrc.SHA // the acknowledgement that the history names
+	Leaves          gitsrc.SHA // the commit that takes the service out; full's objects go, that was approved
 	Withheld        []Entry    // deletions that are too many to be done unasked
 	Drift           *Drift
 	// Frozen is since when the service is suspended; a rollout is paused then.
@@ -204,6 +205,11 @@ func copied[T any](p *T) *T {
 
 // runs says whether d is the promoted content.
 func (r Record) runs(d render.Digest) bool { return r.Promoted != nil && r.Promoted.Digest == d }
+
+// isApproved: full runs this content, or is on its way to.
+func (r Record) isApproved(d render.Digest) bool {
+	return r.runs(d) || r.Rolling != nil && r.Rolling.Digest == d
+}
 
 // recent finds a digest among the last promoted ones.
 func (r Record) recent(d render.Digest) (Ref, bool) {

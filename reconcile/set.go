@@ -22,6 +22,9 @@ type Set struct {
 	// Proposed: nobody has approved the content, it is an open pull request's.
 	// Apply refuses an object that exists and is not of this service's canary.
 	Proposed bool
+	// Unapproved: nobody has approved the content. Apply refuses to write to what
+	// is full's.
+	Unapproved bool
 	// Known is the service's inventory: what was known of the objects before this
 	// process started.
 	Known []Entry

@@ -153,10 +153,11 @@ func removeFull(d *draft) (Target, bool) {
 	if !d.deletes() || d.fullObjects() == 0 {
 		return Target{Aim: LeaveAlone}, true
 	}
-	if !d.o.VerdictFresh {
+	if !d.o.VerdictFresh && d.record.Leaves != d.o.Head.Commit {
 		d.wantsFresh = true
 		return Target{Aim: LeaveAlone}, true
 	}
+	d.record.Leaves = d.o.Head.Commit
 	return Target{Aim: Absent}, true
 }
 

@@ -45,7 +45,7 @@ func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bo
 		o.Verdict, o.VerdictFresh = nothingToApprove(o, w, l.Trust), true
 		delete(l.verdicts, verdictKey{name, aboutHead})
 	} else {
-		o.Verdict = l.ask(ctx, verdictKey{name, aboutHead}, needed, w.points, policy, fresh)
+		o.Verdict = l.judge(ctx, verdictKey{name, aboutHead}, needed, w.points, policy, fresh)
 		o.VerdictFresh = fresh
 	}
 	if o.Record.Rolling == nil {
@@ -96,7 +96,7 @@ func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals
 	if len(needed) == 0 {
 		return nothingToApprove(o, w, l.Trust)
 	}
-	return l.ask(ctx, verdictKey{o.Record.Service, aboutRolling}, needed, w.points, policy, false)
+	return l.judge(ctx, verdictKey{o.Record.Service, aboutRolling}, needed, w.points, policy, false)
 }
 
 // rulesVerdict judges the commits that changed the service's steps since the
@@ -119,12 +119,12 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 	if len(needed) == 0 {
 		return nothingToApprove(o, w, l.Trust)
 	}
-	return l.ask(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, fresh)
+	return l.judge(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, fresh)
 }
 
-// ask judges each commit of a range. An answer is asked for once in a poll,
+// judge judges each commit of a range. An answer is asked for once in a poll,
 // unless it must be fresh.
-func (l *Loop) ask(ctx context.Context, key verdictKey, needed []gitsrc.SHA, points []point, policy approvals.Policy, fresh bool) approvals.Verdict {
+func (l *Loop) judge(ctx context.Context, key verdictKey, needed []gitsrc.SHA, points []point, policy approvals.Policy, fresh bool) approvals.Verdict {
 	question := fmt.Sprint(needed, policy)
 	if h, ok := l.verdicts[key]; ok && !fresh && h.question == question && h.poll == l.polls {
 		return h.verdict
@@ -160,7 +160,7 @@ func (l *Loop) factsOf(ctx context.Context, c gitsrc.SHA, following []gitsrc.SHA
 	}
 	poll := l.polls
 	var facts approvals.Facts
-	l.outside(func() {
+	l.ask(func() {
 		facts = l.asks.do(fmt.Sprint(key, fresh), func() approvals.Facts {
 			facts, err := l.Facts(ctx, c, following, teams, fresh)
 			if err != nil {

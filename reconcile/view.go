@@ -88,7 +88,15 @@ func (d *draft) viewWithheld(v *View) {
 	v.Ready, v.Stalled = false, true
 	v.Waits = append(v.Waits, "an operator")
 	v.Reason += fmt.Sprintf("; %d of its %d full objects are to be deleted, too many to do so unasked", len(d.record.Withheld), d.fullObjects())
-	v.Next = "put them back, or answer for it: " + d.order("acknowledge", d.o.Head.Branch)
+	v.Next = "put them back, or answer for it: " + d.order("acknowledge", d.deletionsOf())
+}
+
+// deletionsOf is the commit that takes away the objects whose deletion waits.
+func (d *draft) deletionsOf() gitsrc.SHA {
+	if p := d.record.Promoted; p != nil && d.o.Head.Problem != ProblemGone {
+		return p.Commit
+	}
+	return d.o.Head.Commit
 }
 
 func (d *draft) viewPromoted(v *View) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
@@ -42,6 +43,11 @@ func (s *Store) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The watch's own first list may come from a cache that lags behind. A process
+	// that starts must not decide on what another one has overtaken.
+	if err := s.list(ctx); err != nil {
+		return err
+	}
 	s.tasks.Go(func() { informer.RunWithContext(s.ctx) })
 	timeout := time.NewTimer(syncTimeout)
 	defer timeout.Stop()
@@ -59,6 +65,26 @@ func (s *Store) watch(ctx context.Context) error {
 		return fmt.Errorf("no answer within %s", syncTimeout)
 	}
 	return last
+}
+
+// list takes in what the API server holds now.
+func (s *Store) list(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	found, err := s.client.Resource(v1alpha1.Resource).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range found.Items {
+		d, err := decode(&found.Items[i])
+		if err != nil {
+			return err
+		}
+		s.take(d)
+	}
+	return nil
 }
 
 func (s *Store) handler() cache.ResourceEventHandler {

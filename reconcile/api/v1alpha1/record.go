@@ -37,6 +37,10 @@ type Record struct {
 	// The retry word that was honoured last.
 	// +optional
 	RetryUsed string `json:"retryUsed,omitempty"`
+	// The commit that takes the service out of the catalog: that its objects go
+	// with it was approved.
+	// +optional
+	Leaves string `json:"leaves,omitempty"`
 	// Deletions that wait for an acknowledgement, because they are many.
 	// +listType=atomic
 	// +optional
