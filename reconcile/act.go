@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"banksman.dev/render"
@@ -42,9 +43,11 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	audit := l.isAuditDue(d.Record.Service)
 	stable.Audit, beside.Audit = audit, audit
 	record := d.Record
+	record.Inventory = forgotten(record.Inventory, slices.Concat(o.Full.Gone, o.Canary.Gone))
 	record.Inventory = withEntries(record.Inventory, append(entriesOf(stable.Objects, TrackStable), entriesOf(beside.Objects, TrackCanary)...))
 	// Nothing new is intended: a repair does not wait for the words about it.
-	ahead := err != nil || !sameIntent(record, o.Record) || !l.isStored(record)
+	ahead := err != nil || !sameIntent(record, o.Record) || !l.isStored(record) ||
+		len(o.Full.Gone)+len(o.Canary.Gone) > 0 // what is made anew has another UID
 	if ahead {
 		if err := errors.Join(err, l.store(ctx, record, d.View)); err != nil {
 			return record, false, err

@@ -65,6 +65,8 @@ type Live struct {
 	Message string   // why it is not healthy, in a sentence
 	Images  []string // of the Pod templates, sorted
 	Pods    string   // "3/9 Pods ready"; "" without a workload
+	// Gone are objects that are not there.
+	Gone []render.ObjectID
 	// Drifted are objects that somebody changed and that are left so; sorted.
 	Drifted []render.ObjectID
 }

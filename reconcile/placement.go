@@ -94,6 +94,21 @@ func withEntries(inventory, entries []Entry) []Entry {
 	return out
 }
 
+// forgotten takes away what was known of objects that are gone: if they are made
+// anew and the answer is lost, they are still ours.
+func forgotten(inventory []Entry, gone []render.ObjectID) []Entry {
+	if len(gone) == 0 {
+		return inventory
+	}
+	out := slices.Clone(inventory)
+	for i, e := range out {
+		if slices.Contains(gone, e.ID()) {
+			out[i].UID, out[i].Want, out[i].Owned = "", "", ""
+		}
+	}
+	return out
+}
+
 // superfluous are the entries that no target wants any more. Objects of the
 // stable track go only when full has settled: Pods of the release before may
 // still need them.

@@ -134,8 +134,25 @@ func (a *application) writeOne(ctx context.Context, rm *ssa.ResourceManager, t *
 		a.witness.note(id, t.want, sightingOf(u))
 	} else if err != nil {
 		a.witness.doubt(id) // it may have been written: the answer was lost
+		a.mayHaveWritten(id)
 	}
 	return err
+}
+
+// mayHaveWritten keeps the next apply from taking our own doing for drift.
+func (c *Cluster) mayHaveWritten(id render.ObjectID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unsure[id] = true
+}
+
+// wasUnsure says whether the answer to the last write was lost.
+func (c *Cluster) wasUnsure(id render.ObjectID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.unsure[id]
+	delete(c.unsure, id)
+	return was
 }
 
 // leaves says whether an object is left as it is, because somebody changed it
@@ -177,8 +194,10 @@ func (a *application) report(t *todo) {
 		return
 	}
 	logger := a.log.With("service", a.set.Service, "track", a.set.Track, "object", t.id.String())
-	was := a.session.before(t.place.id())
+	was, unsure := a.session.before(t.place.id()), a.wasUnsure(t.place.id())
 	switch {
+	case unsure:
+		logger.Info("applied; the answer to the last try was lost")
 	case a.wasApplied(t), t.applied && !t.recalled:
 		a.repaired = append(a.repaired, t.id)
 		logger.Info("drift repaired")

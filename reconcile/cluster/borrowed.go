@@ -4,9 +4,18 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"banksman.dev/reconcile"
 	"banksman.dev/render"
 )
+
+// isFulls says whether an object is of the full variant of the set's service.
+func isFulls(m metav1.Object, s reconcile.Set) bool {
+	l := m.GetLabels()
+	return l[LabelService] == string(s.Service) && l[LabelTrack] == string(reconcile.TrackStable)
+}
 
 // withoutForeign leaves out the borrowed objects of a set that exist and that
 // banksman did not make. What was found foreign stays so as long as the
@@ -20,7 +29,7 @@ func (c *Cluster) withoutForeign(ctx context.Context, s reconcile.Set) ([]render
 		foreign := false
 		if s.Borrowed[o.ID()] {
 			var err error
-			if foreign, err = c.isForeign(ctx, o); err != nil {
+			if foreign, err = c.isForeign(ctx, s, o); err != nil {
 				return nil, fmt.Errorf("look at %s: %w", o, err)
 			}
 		}
@@ -31,7 +40,7 @@ func (c *Cluster) withoutForeign(ctx context.Context, s reconcile.Set) ([]render
 	return own, nil
 }
 
-func (c *Cluster) isForeign(ctx context.Context, o render.Object) (bool, error) {
+func (c *Cluster) isForeign(ctx context.Context, s reconcile.Set, o render.Object) (bool, error) {
 	p, err := c.find(kindOf(o), o.Namespace(), o.Name())
 	if err != nil {
 		return false, nil // the apply says it, with what to try
@@ -40,8 +49,9 @@ func (c *Cluster) isForeign(ctx context.Context, o render.Object) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	if _, ours := w.get(p); ours {
-		return false, nil
+	if seen, ours := w.get(p); ours {
+		m, err := meta.Accessor(seen)
+		return s.Unapproved && err == nil && isFulls(m, s), nil
 	}
 	c.mu.Lock()
 	known := c.foreign[p.id()]

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -51,6 +52,12 @@ func (a *application) checkOne(ctx context.Context, t *todo) error {
 	if live != nil && a.session.proposed {
 		if err := checkIsCanary(live, t.wanted); err != nil {
 			return err
+		}
+	}
+	if live != nil && a.set.Unapproved && isFulls(live, a.set) {
+		return &reconcile.ApplyError{
+			Object: t.id, Permanent: true, Try: "give the canary's object a name of its own",
+			Err: errors.New("it is full's, and nobody has approved this canary"),
 		}
 	}
 	if live != nil && !a.adopt {

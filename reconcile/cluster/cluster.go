@@ -54,9 +54,11 @@ type Cluster struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
-	mu      sync.Mutex
-	spared  map[types.UID]bool // protected objects that were said to be left
-	leaving map[types.UID]int  // how often an object was met while it was being deleted
+	mu     sync.Mutex
+	spared map[types.UID]bool // protected objects that were said to be left
+	// unsure are objects that may have been written: the answer was lost.
+	unsure  map[render.ObjectID]bool
+	leaving map[types.UID]int // how often an object was met while it was being deleted
 	// foreign are borrowed objects that somebody else made.
 	foreign map[render.ObjectID]bool
 }
@@ -80,6 +82,7 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 		witness: newWitness(), recipes: newRecipes(), verdicts: newVerdicts(), holds: newHolds(),
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
+		unsure:  map[render.ObjectID]bool{},
 		spared:  map[types.UID]bool{},
 		leaving: map[types.UID]int{},
 		foreign: map[render.ObjectID]bool{},

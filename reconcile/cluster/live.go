@@ -20,6 +20,7 @@ type finding struct {
 	state    health.State
 	workload *unstructured.Unstructured // nil when it is none, or is not there
 	drifted  bool                       // changed by somebody, and left so
+	gone     bool                       // not there, and not just written either
 }
 
 // Live says what the cluster holds of a set, from watches that have shown all
@@ -40,6 +41,9 @@ func (c *Cluster) Live(ctx context.Context, s reconcile.Set) (reconcile.Live, er
 		f, err := c.lookAt(ctx, o, s, &known)
 		if err != nil {
 			return reconcile.Live{}, fmt.Errorf("look at %s: %w", o, err)
+		}
+		if f.gone {
+			live.Gone = append(live.Gone, f.id)
 		}
 		if f.drifted {
 			live.Drifted = append(live.Drifted, f.id)
@@ -74,12 +78,12 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 	id := r.place.id()
 	seen, ok := watch.get(r.place)
 	known.tell(c.witness, r, word, seen)
-	said, _ := c.witness.of(id)
+	said, isKnown := c.witness.of(id)
 	kept := s.KeepDrift && said.drifted && said.tells(word)
 	m, isObject := seen.(metav1.Object)
 	if !ok || !isObject {
 		f.state = health.State{Health: reconcile.Missing, Message: "it is not there"}
-		f.drifted = kept
+		f.drifted, f.gone = kept, !isKnown
 		return f, nil
 	}
 	u, full := seen.(*unstructured.Unstructured)

@@ -81,6 +81,15 @@ func (b *bench) event(pod *corev1.Pod, reason, message string) *corev1.Event {
 	return e
 }
 
+// again says the same once more.
+func (b *bench) again(e *corev1.Event, count int32) {
+	b.Helper()
+	e.Count, e.LastTimestamp = count, metav1.Now()
+	if _, err := b.kube.CoreV1().Events(b.namespace).Update(b.Context(), e, metav1.UpdateOptions{}); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // says waits until Live gives a reason.
 func (b *bench) says(s reconcile.Set, want string) {
 	b.Helper()
@@ -166,10 +175,7 @@ func TestAnEventIsHeardAndToldOnce(t *testing.T) {
 	b.saysWhenTold(s, "0 of 1 Pods ready: ConfigMap settings does not exist, volume config needs it (FailedMount)")
 	b.hush()
 
-	e.Count, e.LastTimestamp = 2, metav1.Now()
-	if _, err := b.kube.CoreV1().Events(b.namespace).Update(t.Context(), e, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	b.again(e, 2)
 	b.event(pod, "FailedMount", `MountVolume.SetUp failed for volume "tls" : secret "tls" not found`)
 	b.heard("another Event")
 	if message := b.live(s).Message; !strings.HasSuffix(message, ": ConfigMap settings does not exist, volume config needs it (FailedMount)") {
@@ -183,7 +189,9 @@ func TestAProbeThatFailsIsTold(t *testing.T) {
 	b.apply(s)
 	pod := b.aPod()
 	b.report(pod.Name, corev1.ContainerStatus{Name: "fop-gate", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
-	b.event(pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+	e := b.event(pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+	b.says(s, "0 of 1 Pods ready")
+	b.again(e, 3)
 	b.saysWhenTold(s, "0 of 1 Pods ready: container fop-gate is not ready: its readiness probe fails, HTTP 503 (Unhealthy)")
 }
 

@@ -42,7 +42,7 @@ func refusal(id render.ObjectID, err error) *reconcile.ApplyError {
 		e.Try = forbiddenTry(id, err)
 	case apierrors.IsInvalid(err):
 		e.Permanent = true
-		e.Try = invalidTry(err)
+		e.Err, e.Try = invalid(e.Err), invalidTry(err)
 	case apierrors.IsBadRequest(err), apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
 		e.Permanent = true
 		e.Try = "correct the template"
@@ -99,6 +99,30 @@ func kindName(id render.ObjectID) string {
 		return id.Kind
 	}
 	return id.Kind + "." + id.Group
+}
+
+// invalid says what is wrong with which field. The API server's own sentence
+// names the object once more, and prints whole values.
+func invalid(err error) error {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return err
+	}
+	const mostFields, mostOfValue = 3, 40
+	var faults []string
+	causes := status.Status().Details.Causes
+	for _, c := range causes[:min(len(causes), mostFields)] {
+		what := c.Message
+		if value, rest, ok := strings.Cut(strings.TrimPrefix(what, "Invalid value: "), ": "); ok && value != what && len(value) > mostOfValue {
+			what = rest[strings.LastIndex(rest, "}: ")+1:]
+			what = strings.TrimPrefix(what, ": ")
+		}
+		faults = append(faults, strings.TrimPrefix(c.Field+": ", ": ")+what)
+	}
+	if more := len(causes) - mostFields; more > 0 {
+		faults = append(faults, fmt.Sprintf("and %d more", more))
+	}
+	return errors.New(strings.Join(faults, "; "))
 }
 
 func invalidTry(err error) string {
