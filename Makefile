@@ -68,6 +68,11 @@ test-short: ## Test what needs no cluster
 model: ## Walk the models of the decision as deep as a machine with 24 GiB can
 	BANKSMAN_MODEL_EVENTS=5 go test ./reconcile -run TestNoInterleavingOfEvents -v -timeout 60m
 	BANKSMAN_MODEL_EVENTS=6 go test ./reconcile -run TestNoInterleavingOfPull -v -timeout 60m
+	BANKSMAN_MODEL_STEPS=100000 BANKSMAN_BAD_SOURCES=10000 go test ./reconcile -run 'TestWhateverHappens|TestNoBadSource' -v -timeout 60m
+
+.PHONY: sweep
+sweep: build cluster-build ## Kill banksman before and after every single write of five stories
+	BANKSMAN_SWEEP=all BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman go test ./fixtures/crash -v -count=1 -timeout 60m
 
 .PHONY: bench
 bench: ## Run the benchmarks

@@ -59,7 +59,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	if _, orders, _ := l.peek(record.Service); orders.Suspend.holds(l.Now()) && !o.Orders.Suspend.holds(o.Now) {
 		return record, true, nil // somebody said so while the cluster or the forge was asked
 	}
-	refusedBefore := len(l.refused)
+	refusedBefore := l.refusals(record.Service)
 	if err := l.bringBoth(ctx, d, stable, beside, &record); err != nil {
 		return record, false, err
 	}
@@ -71,12 +71,14 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	if audit {
 		l.audited(record.Service)
 	}
-	if !ahead && !l.mayWait(record, d.View) {
+	calmed := record
+	calmed.Drift = o.Record.Drift // a repair alone is no reason to look again at once
+	more = !reflect.DeepEqual(calmed, o.Record) || l.refusals(record.Service) != refusedBefore
+	if !more && !(ahead && reflect.DeepEqual(record, l.saved[record.Service].record)) && !l.mayWait(record, d.View) {
 		if err := l.store(ctx, record, d.View); err != nil {
 			return record, false, err
 		}
 	}
-	more = !reflect.DeepEqual(record, o.Record) || len(l.refused) != refusedBefore
 	l.proposals.dirty = l.proposals.dirty || more
 	return record, more, nil
 }
@@ -93,13 +95,13 @@ func (l *Loop) bringBoth(ctx context.Context, d Decision, stable, beside Set, re
 	var err error
 	switch d.Full.Aim {
 	case Freeze:
+		delete(l.unpaused, stable.Service)
 		return l.pause(ctx, stable, true)
 	case Run, LeaveAlone, Absent:
 		err = l.bring(ctx, d.Full, stable, record)
 	}
-	// A rollout that was paused must not go on with what it had then.
-	if _, refused := l.refused[refusedKey{stable.Service, stable.Track}]; d.Full.Aim == Run && err == nil && !refused {
-		err = l.pause(ctx, stable, false)
+	if d.Full.Aim == Run && err == nil {
+		err = l.letGoOn(ctx, stable)
 	}
 	return errors.Join(err, l.bring(ctx, d.Canary, beside, record))
 }
@@ -109,6 +111,18 @@ func refOf(t Target) *Ref {
 		return nil
 	}
 	return &t.Ref
+}
+
+// letGoOn takes a pause back, of this process or of one before it. A rollout that
+// was paused must not go on with what it had then.
+func (l *Loop) letGoOn(ctx context.Context, stable Set) error {
+	_, refused := l.refused[refusedKey{stable.Service, stable.Track}]
+	if refused || l.unpaused[stable.Service] {
+		return nil
+	}
+	err := l.pause(ctx, stable, false)
+	l.unpaused[stable.Service] = err == nil
+	return err
 }
 
 // bring applies a set and notes the objects' UIDs. A permanent refusal is not
@@ -214,6 +228,11 @@ func without(inventory, pruned, kept []Entry) []Entry {
 		}
 	}
 	return left
+}
+
+// refusals are what is refused of a service: full's, and the canary's content.
+func (l *Loop) refusals(name render.ServiceName) [2]render.Digest {
+	return [2]render.Digest{l.refused[refusedKey{name, TrackStable}].digest, l.refused[refusedKey{name, TrackCanary}].digest}
 }
 
 func (l *Loop) isRefused(name render.ServiceName) bool {

@@ -23,6 +23,7 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	d.settleSuspension()
 	if !d.suspended() {
 		d.settleRecalled()
+		d.settleLeaving()
 		d.settleGoverning()
 		d.settleOrders()
 		d.settleRetry()

@@ -101,13 +101,16 @@ type state struct {
 	unsaidPoll int   // when that was
 	quiet      map[render.ServiceName]rest
 	saved      map[render.ServiceName]saving
-	unsaved    map[render.ServiceName]*Record // what is worth a write, but not one of its own
-	isRunning  bool                           // time passes by itself
+	unpaused   map[render.ServiceName]bool      // no rollout of it is paused
+	unsavedAt  map[render.ServiceName]time.Time // since when
+	unsaved    map[render.ServiceName]*Record   // what is worth a write, but not one of its own
+	isRunning  bool                             // time passes by itself
 	auditAt    map[render.ServiceName]time.Time
 	unposted   bool // something changed that the branch's statuses hang on
 	passes     passes
 	fetches    *shared[struct{}, fetched]
 	asks       *shared[string, approvals.Facts]
+	gate       chan struct{} // of questions about reviews
 	facts      map[string]polledFacts
 	assignedAt time.Time
 	heardAt    time.Time
@@ -214,9 +217,17 @@ func (r *run) next(wait time.Duration) func() []render.ServiceName {
 	case err := <-r.saying.back:
 		return func() []render.ServiceName { r.saying.out = false; r.noteSaid(err); return nil }
 	case name := <-r.Wake:
-		return r.outer(func() []render.ServiceName { return append(r.woken(), name) })
+		return r.outer(func() []render.ServiceName {
+			due := append(r.woken(), name)
+			r.passes.hurry(due)
+			return due
+		})
 	case <-timer.C:
-		return r.outer(r.overdue)
+		return r.outer(func() []render.ServiceName {
+			due := r.overdue()
+			r.passes.hurry(due)
+			return due
+		})
 	}
 }
 
@@ -319,11 +330,14 @@ func (l *Loop) begin() {
 		passes:     newPasses(),
 		fetches:    newShared[struct{}, fetched](),
 		asks:       newShared[string, approvals.Facts](),
+		gate:       make(chan struct{}, mostQuestions),
 		facts:      map[string]polledFacts{},
 		auditAt:    map[render.ServiceName]time.Time{},
 		quiet:      map[render.ServiceName]rest{},
 		saved:      map[render.ServiceName]saving{},
 		unsaved:    map[render.ServiceName]*Record{},
+		unpaused:   map[render.ServiceName]bool{},
+		unsavedAt:  map[render.ServiceName]time.Time{},
 		unposted:   true,
 	}
 	l.settled.Store(false)
@@ -338,6 +352,10 @@ func (l *Loop) peek(name render.ServiceName) (Record, Orders, bool) {
 	}
 	return l.Load(name)
 }
+
+// mostQuestions is how many questions about reviews are asked at a time: GitHub
+// wants few requests beside each other.
+const mostQuestions = 8
 
 // known are the services of the catalog at the head and of the records.
 func (l *Loop) known() []render.ServiceName {
@@ -432,8 +450,7 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	}
 	delete(l.quiet, name)
 	fresh := false
-	known := l.unsaved[name] // as the pass before left it
-	delete(l.unsaved, name)
+	known := l.takeUnsaved(name) // as the pass before left it
 	for range mostPasses {
 		if l.passes.closed {
 			return nil

@@ -21,6 +21,7 @@ func (l *Loop) lookForLost(ctx context.Context, o *Observed) error {
 		return fmt.Errorf("look for what runs of %s: %w", r.Service, err)
 	}
 	if len(found) == 0 {
+		l.unpaused[r.Service] = true // there is nothing to pause
 		return nil
 	}
 	first := found[0]

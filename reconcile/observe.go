@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"banksman.dev/approvals"
@@ -190,7 +191,9 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	}
 	o.Head = h
 	o.Distance = len(w.points) - 1
-	o.Changes = changesSince(w.points, o.Record.Observed)
+	if i > 0 || w.base == "" { // else nothing changed since the base
+		o.Changes = changesSince(w.points, o.Record.Observed)
+	}
 	return nil
 }
 
@@ -299,9 +302,13 @@ func (l *Loop) sets(r Record, full, canary *Ref) (stable, beside Set, lost, err 
 	stable = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackStable, Known: r.Inventory, KeepDrift: l.keepsDrift(r.Service, full)}
 	beside = Set{Service: r.Service, Namespace: r.Namespace, Track: TrackCanary, Known: r.Inventory, KeepDrift: canary != nil && r.runs(canary.Digest) && l.keepsDrift(r.Service, canary)}
 	stable.Objects, beside.Objects, beside.Borrowed = place(fullRelease, canaryRelease)
-	if canary != nil && !r.isApproved(canary.Digest) {
+	switch hasFull := r.Promoted != nil || r.Rolling != nil; {
+	case canary == nil || r.isApproved(canary.Digest):
+	case hasFull:
 		beside.Unapproved = true
 		beside.Objects = withoutFulls(beside.Objects, r.Inventory)
+	default: // full may run something that the record has lost
+		beside.Unapproved = !slices.ContainsFunc(r.Inventory, func(e Entry) bool { return e.Track == TrackStable })
 	}
 	if full != nil {
 		stable.Ref = *full

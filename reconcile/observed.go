@@ -58,6 +58,20 @@ func (h Health) String() string {
 	return "unknown"
 }
 
+// reverts: the head is back at what was promoted, while something else rolls out
+// or was promoted since.
+func (o *Observed) reverts() bool {
+	if o.Head.Problem != ProblemNone {
+		return false
+	}
+	if o.Record.runs(o.Head.Digest) {
+		return o.Record.Rolling != nil
+	}
+	_, recent := o.Record.recent(o.Head.Digest)
+	_, held := o.Record.holdOn(o.Head.Ref)
+	return recent && !held
+}
+
 // Live is what the cluster holds of one variant.
 type Live struct {
 	Digest  render.Digest // whose objects were looked at; "" when nothing was

@@ -68,11 +68,29 @@ func (d *draft) settleRecalled() {
 	to.Since = d.o.Now
 	d.record.promote(to)
 	d.end(to, OutcomeRecovered, "full ran it when its record was lost")
+	if _, known := d.record.report(to.Commit); !known && to.Commit != d.o.Head.Commit {
+		was := successReport("full ran it when its record was lost")
+		d.file(Report{Commit: to.Commit, Canary: was, Approval: was, Full: pendingReport("full is looked at")})
+	}
 }
 
-// mayLeave: the service left the catalog, and that is approved.
+// mayLeave: the service left the catalog, and that is approved. What was approved
+// once stays so.
 func (d *draft) mayLeave() bool {
-	return d.o.Head.Problem == ProblemGone && approved(d.o.RulesVerdict)
+	return d.o.Head.Problem == ProblemGone && (d.record.Leaves == d.o.Head.Commit || approved(d.o.RulesVerdict))
+}
+
+// hasLeft: the service is gone, and nothing can be said of it now. It must not
+// come back because somebody broke the catalog.
+func (d *draft) hasLeft() bool {
+	return d.record.Leaves != "" && d.o.Head.Problem != ProblemNone && d.o.Head.Problem != ProblemGone
+}
+
+// settleLeaving: a service that the catalog names has not left.
+func (d *draft) settleLeaving() {
+	if d.o.Head.Problem == ProblemNone {
+		d.record.Leaves = ""
+	}
 }
 
 // deletes: with the service go its objects.
@@ -84,11 +102,13 @@ func (d *draft) deletes() bool {
 func (d *draft) goneReport(r *Report) {
 	v := d.o.RulesVerdict
 	r.Canary = successReport("the service left the catalog: no canary needed")
-	r.Approval = approvalReport(v)
+	if r.Approval.State != approvals.Success || !d.mayLeave() {
+		r.Approval = approvalReport(v)
+	}
 	switch {
 	case r.Approval.State == approvals.Failure:
 		r.Full = errorReport("an earlier step failed: " + v.Reason)
-	case !approved(v):
+	case !d.mayLeave():
 		r.Full = pendingReport("waits for the approval")
 	case !d.deletes():
 		r.Full = successReport("the service left the catalog: its full objects are left as they are")

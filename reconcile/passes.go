@@ -17,7 +17,8 @@ import (
 // an answer (outside). So all that the loop remembers is read and written by
 // one at a time, and nobody waits for somebody else's request.
 type passes struct {
-	queue   []render.ServiceName
+	ahead   []render.ServiceName // due because of something that happened to them
+	queue   []render.ServiceName // due after those
 	running map[render.ServiceName]bool
 	again   map[render.ServiceName]bool // something happened while it ran
 	first   map[render.ServiceName]bool // was not looked at yet
@@ -49,13 +50,31 @@ func (p *passes) tell() {
 	}
 }
 
-func (p *passes) busy() bool { return len(p.running)+len(p.queue) > 0 }
+func (p *passes) busy() bool { return len(p.running)+p.waiting() > 0 }
+
+func (p *passes) waiting() int { return len(p.ahead) + len(p.queue) }
+
+// hurry makes services due before all that only have to be looked at, too: what
+// has begun ends before more begins, and no repair waits for a long look around.
+func (p *passes) hurry(names []render.ServiceName) {
+	first := map[render.ServiceName]bool{}
+	for _, name := range p.ahead {
+		first[name] = true
+	}
+	for _, name := range names {
+		if !p.running[name] && !first[name] {
+			p.ahead = append(p.ahead, name)
+			first[name] = true
+		}
+	}
+	p.queue = slices.DeleteFunc(p.queue, func(name render.ServiceName) bool { return first[name] })
+}
 
 // want makes services due, in this order of their names.
 func (p *passes) want(names []render.ServiceName) {
 	slices.Sort(names)
 	waits := map[render.ServiceName]bool{}
-	for _, name := range p.queue {
+	for _, name := range slices.Concat(p.ahead, p.queue) {
 		waits[name] = true
 	}
 	for _, name := range slices.Compact(names) {
@@ -66,6 +85,15 @@ func (p *passes) want(names []render.ServiceName) {
 			p.queue = append(p.queue, name)
 		}
 	}
+}
+
+func (p *passes) next() (name render.ServiceName) {
+	if len(p.ahead) > 0 {
+		name, p.ahead = p.ahead[0], p.ahead[1:]
+	} else {
+		name, p.queue = p.queue[0], p.queue[1:]
+	}
+	return name
 }
 
 // outside lets the others think while a request is under way.
@@ -105,9 +133,8 @@ func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
 			p.want(told)
 		}
 	}
-	for len(p.queue) > 0 && len(p.running)-p.asking < max(1, l.Parallel) {
-		name := p.queue[0]
-		p.queue = p.queue[1:]
+	for p.waiting() > 0 && len(p.running)-p.asking < max(1, l.Parallel) {
+		name := p.next()
 		p.running[name] = true
 		p.all.Go(func() { l.pass(ctx, name) })
 	}
@@ -140,7 +167,7 @@ func (l *Loop) end(ctx context.Context) (due []render.ServiceName) {
 		l.note(ctx, e.service, e.err)
 		if p.again[e.service] {
 			delete(p.again, e.service)
-			due = append(due, e.service)
+			p.hurry([]render.ServiceName{e.service})
 		}
 		l.unposted = true
 	}

@@ -40,11 +40,12 @@ type proposals struct {
 	kept    map[render.ServiceName]proposedRelease // what the slots were given for
 	told    map[render.ServiceName]string          // what the last decision was told
 
-	heard  map[int]heardFacts
-	left   map[int]leftPull          // no longer open, and not known yet what became of them
-	landed map[gitsrc.SHA]gitsrc.SHA // branch commits and the heads that they came from
-	closed map[gitsrc.SHA]string     // heads that were closed without a merge, and what to say
-	said   map[gitsrc.SHA]map[string]approvals.Status
+	heard   map[int]heardFacts
+	left    map[int]leftPull          // no longer open, and not known yet what became of them
+	landed  map[gitsrc.SHA]gitsrc.SHA // branch commits and the heads that they came from
+	closed  map[gitsrc.SHA]string     // heads that were closed without a merge, and what to say
+	said    map[gitsrc.SHA]map[string]approvals.Status
+	unended map[gitsrc.SHA]int // how often the end of a closed head could not be said
 
 	sent, sentHourly int // requests for statuses since the look, and since hour
 	hour             time.Time
@@ -88,7 +89,7 @@ func newProposals() proposals {
 		given: map[render.ServiceName]int{}, kept: map[render.ServiceName]proposedRelease{},
 		told: map[render.ServiceName]string{}, heard: map[int]heardFacts{},
 		left: map[int]leftPull{}, landed: map[gitsrc.SHA]gitsrc.SHA{}, closed: map[gitsrc.SHA]string{},
-		said: map[gitsrc.SHA]map[string]approvals.Status{},
+		said: map[gitsrc.SHA]map[string]approvals.Status{}, unended: map[gitsrc.SHA]int{},
 	}
 }
 

@@ -161,6 +161,7 @@ func (l *Loop) endClosed(ctx context.Context) error {
 	p := &l.proposals
 	var errs []error
 	for _, head := range slices.Sorted(maps.Keys(p.closed)) {
+		before := len(errs)
 		if _, err := l.postOne(ctx, p.said, head, nil); err != nil { // what stands there, if that is not known
 			errs = append(errs, err)
 			continue
@@ -175,11 +176,15 @@ func (l *Loop) endClosed(ctx context.Context) error {
 			l.outside(func() { err = l.Post(ctx, head, s) })
 			if err != nil {
 				errs = append(errs, err)
+				delete(p.said, head) // it may have been taken
 				break
 			}
 			p.said[head][name] = s
 		}
-		delete(p.closed, head) // what it did not take now it hardly will
+		if p.unended[head]++; len(errs) == before || p.unended[head] == mostTries {
+			delete(p.closed, head) // what it did not take by now it hardly will
+			delete(p.unended, head)
+		}
 		if len(errs) == mostFailures {
 			break
 		}

@@ -29,10 +29,13 @@ func (l *Loop) noteQuiet(o Observed, d Decision) {
 func (l *Loop) affected(from gitsrc.SHA) []render.ServiceName {
 	known := l.known()
 	commits, err := l.Source.FirstParents(l.head, mostPassed, func(c gitsrc.Commit) bool { return c.SHA == from })
-	if err != nil || len(commits) == 0 || !l.isChild(commits[len(commits)-1].SHA, from) {
-		return known // rewritten, or far away
+	if err != nil || len(commits) == 0 {
+		return known // far away
 	}
 	slices.Reverse(commits)
+	if parents := commits[0].Parents; len(parents) == 0 || parents[0] != from {
+		return known // rewritten
+	}
 	var due []render.ServiceName
 	for _, name := range known {
 		q, quiet := l.quiet[name]
@@ -46,14 +49,8 @@ func (l *Loop) affected(from gitsrc.SHA) []render.ServiceName {
 	return due
 }
 
-// mostPassed bounds the commits that pass by a service without a look.
-const mostPassed = mostUnsaved
-
-// isChild says whether a commit follows another one in the branch.
-func (l *Loop) isChild(c, parent gitsrc.SHA) bool {
-	found, err := l.Source.FirstParents(c, 2, func(p gitsrc.Commit) bool { return p.SHA == parent })
-	return err == nil && len(found) == 1 && found[0].SHA == c
-}
+// mostPassed bounds the commits of one move of the branch that are told apart.
+const mostPassed = 20
 
 // isUntouched: the service is at each of these commits what it was before them.
 func (l *Loop) isUntouched(name render.ServiceName, from gitsrc.SHA, commits []gitsrc.Commit) bool {

@@ -153,7 +153,6 @@ func (w *walk) actions() map[string]func(*rapid.T) {
 		},
 		"force back": func(t *rapid.T) {
 			w.head = w.ancestor(t, 4)
-			clear(w.owed)
 			w.origin.point("refs/heads/main", w.head)
 			w.tells("the branch is forced back to %s", w.head.Short())
 		},
@@ -307,7 +306,6 @@ func (w *world) forget(name render.ServiceName) {
 	for id, t := range w.cluster.things {
 		g.lost[id] = t.service == name
 	}
-	clear(w.owed)
 	for c := range w.statuses { // who would know that they were to end
 		w.excused[c] = true
 	}

@@ -107,6 +107,11 @@ func (c *smallCluster) put(s Set, o render.Object) (e Entry, repaired bool) {
 func (c *smallCluster) live(s Set) Live {
 	l := Live{Digest: s.Ref.Digest, Health: Healthy}
 	for _, o := range s.Objects {
+		if _, exists := c.things[o.ID()]; !exists {
+			l.Gone = append(l.Gone, o.ID())
+		}
+	}
+	for _, o := range s.Objects {
 		id := o.ID()
 		is, exists := c.things[id]
 		switch {
@@ -115,7 +120,7 @@ func (c *smallCluster) live(s Set) Live {
 		case exists && is.drifted && s.KeepDrift && reflect.DeepEqual(is.object, o):
 			l.Drifted = append(l.Drifted, id)
 		case !exists || is.drifted || !reflect.DeepEqual(is.object, o):
-			return Live{Digest: s.Ref.Digest, Health: Missing, Message: o.String() + " is not there"}
+			return Live{Digest: s.Ref.Digest, Health: Missing, Message: o.String() + " is not there", Gone: l.Gone}
 		}
 		if id.Kind == "Deployment" {
 			l.Health, l.Message = worse(l.Health, c.health(is)), cmp.Or(l.Message, "")

@@ -65,7 +65,8 @@ func (s site) content(i int) string {
 // matter is what the files say of a service's objects, whether or not they can
 // be rendered.
 func (s site) matter(i int) string {
-	return fmt.Sprintf("%s image %d extras %b alone %v", siteNames[i], s.work[i].image, s.extras[i], s.catalog.entries[i].alone)
+	e := s.catalog.entries[i] // of what is not there nobody can read whether it is alone
+	return fmt.Sprintf("%s image %d extras %b alone %v", siteNames[i], s.work[i].image, s.extras[i], e.alone && e.there)
 }
 
 // rules names what the catalog says of a service's steps; "" when it says nothing.

@@ -46,7 +46,6 @@ type world struct {
 
 	statuses map[gitsrc.SHA]map[string]approvals.Status
 	excused  map[gitsrc.SHA]bool // their statuses were begun by a record that somebody deleted
-	owed     map[gitsrc.SHA]bool // changed a service, on top of what was the head
 	posts    int
 	saves    int    // that changed something
 	saved    string // what the last of them changed
@@ -94,7 +93,7 @@ func newWorld(t testing.TB, dir string, from approvals.CanaryFrom, counts *tally
 		commits: map[gitsrc.SHA]worldCommit{}, forge: &smallForge{pulls: map[int]*smallPull{}}, cluster: newSmallCluster(),
 		records: map[render.ServiceName]Record{}, orders: map[render.ServiceName]Orders{}, views: map[render.ServiceName]View{},
 		counts:   counts,
-		statuses: map[gitsrc.SHA]map[string]approvals.Status{}, excused: map[gitsrc.SHA]bool{}, owed: map[gitsrc.SHA]bool{},
+		statuses: map[gitsrc.SHA]map[string]approvals.Status{}, excused: map[gitsrc.SHA]bool{},
 	}
 	w.push(firstSite(), "", 0)
 	w.trust = w.head
@@ -112,24 +111,12 @@ func newWorld(t testing.TB, dir string, from approvals.CanaryFrom, counts *tally
 
 // push makes a commit of the branch, over parent.
 func (w *world) push(s site, parent gitsrc.SHA, pull int) gitsrc.SHA {
-	grows := parent == w.head
 	w.head = w.write(s, parent)
-	if w.owe(s, parent); !grows {
-		clear(w.owed) // of a history that was rewritten only the newest commit is looked at
-	}
 	c := w.commits[w.head]
 	c.pull, c.branch = pull, true
 	w.commits[w.head] = c
 	w.origin.point("refs/heads/main", w.head)
 	return w.head
-}
-
-// owe notes that the newest commit is owed statuses if it changes a service.
-func (w *world) owe(s site, parent gitsrc.SHA) {
-	before := w.commits[parent].site
-	for i := range siteNames {
-		w.owed[w.head] = w.owed[w.head] || parent != "" && s.content(i) != before.content(i)
-	}
 }
 
 func (w *world) write(s site, parent gitsrc.SHA) gitsrc.SHA {
@@ -255,6 +242,8 @@ func (w *world) live(_ context.Context, s Set) (Live, error) {
 	case w.faults.api:
 		return Live{}, errEffect
 	}
+	g := w.ghost(s.Service)
+	g.applied, g.failed = map[bool]bool{}, false // a pass looks before it applies
 	return w.cluster.live(s), nil
 }
 

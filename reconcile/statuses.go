@@ -142,12 +142,12 @@ func (l *Loop) postAll(ctx context.Context) error {
 			delete(l.said, c)
 		}
 	}
-	err := errors.Join(errs...)
+	// One commit that takes no status must not keep the others from theirs.
+	err := errors.Join(append(errs, l.postPulls(ctx, mirrors))...)
 	if err == nil {
 		l.forgetLeft(leaving)
 	}
-	// One commit that takes no status must not keep the others from theirs.
-	return errors.Join(err, l.postPulls(ctx, mirrors))
+	return err
 }
 
 // newestMirrors is how many of a service's ended commits are looked at once more
@@ -249,6 +249,7 @@ func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approv
 		sent++
 		l.outside(func() { err = l.Post(ctx, c, s) })
 		if err != nil {
+			delete(all, c) // it may have been taken: what stands there is read again
 			return sent, err
 		}
 		said[s.Context] = s

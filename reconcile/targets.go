@@ -147,10 +147,14 @@ func promote(d *draft) (Target, bool) {
 // that the service leaves, everything stays and is kept in repair. The last look
 // at the forge before a deletion is an uncached one.
 func removeFull(d *draft) (Target, bool) {
+	if d.hasLeft() {
+		return Target{Aim: LeaveAlone}, true
+	}
 	if !d.mayLeave() {
 		return Target{}, false
 	}
 	if !d.deletes() || d.fullObjects() == 0 {
+		d.record.Leaves = d.o.Head.Commit
 		return Target{Aim: LeaveAlone}, true
 	}
 	if !d.o.VerdictFresh && d.record.Leaves != d.o.Head.Commit {
@@ -211,6 +215,9 @@ func canaryOfHead(d *draft) (Target, bool) {
 }
 
 func removeCanary(d *draft) (Target, bool) {
+	if d.hasLeft() {
+		return Target{Aim: LeaveAlone}, true
+	}
 	return Target{Aim: Absent}, d.mayLeave()
 }
 

@@ -16,7 +16,7 @@ import (
 type near map[string]bool
 
 // mostMoves bounds the pairs of commits that are remembered.
-const mostMoves = 64
+const mostMoves = 256
 
 // between compares two commits, once.
 func (c *contents) between(l *Loop, from, to gitsrc.SHA) near {

@@ -42,19 +42,22 @@ func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bo
 	if !l.headNeedsVerdict(o) {
 		delete(l.verdicts, verdictKey{name, aboutHead})
 	} else if needed := l.contentRange(o.Record, w); len(needed) == 0 {
-		o.Verdict, o.VerdictFresh = nothingToApprove(o, w, l.Trust), true
+		o.Verdict, o.VerdictFresh = nothingToApprove(o, w, l.Trust), fresh
 		delete(l.verdicts, verdictKey{name, aboutHead})
 	} else {
 		o.Verdict = l.judge(ctx, verdictKey{name, aboutHead}, needed, w.points, policy, fresh)
 		o.VerdictFresh = fresh
 	}
-	if o.Record.Rolling == nil {
+	// A way back hangs on no answer of the forge.
+	reverts := o.reverts()
+	if o.Record.Rolling == nil || reverts {
 		delete(l.verdicts, verdictKey{name, aboutRolling})
 	} else {
 		o.RollingVerdict = l.rollingVerdict(ctx, o, policy)
 	}
 	switch gone := o.Head.Problem == ProblemGone; {
-	case !gone && (o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest):
+	case reverts, gone && o.Record.Leaves == o.Head.Commit,
+		!gone && (o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest):
 		delete(l.verdicts, verdictKey{name, aboutRules})
 	default:
 		o.RulesVerdict = l.rulesVerdict(ctx, o, *rules, policy, gone && fresh)
@@ -162,6 +165,8 @@ func (l *Loop) factsOf(ctx context.Context, c gitsrc.SHA, following []gitsrc.SHA
 	var facts approvals.Facts
 	l.ask(func() {
 		facts = l.asks.do(fmt.Sprint(key, fresh), func() approvals.Facts {
+			l.gate <- struct{}{}
+			defer func() { <-l.gate }()
 			facts, err := l.Facts(ctx, c, following, teams, fresh)
 			if err != nil {
 				facts.Problem = err.Error()

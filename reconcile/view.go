@@ -62,7 +62,7 @@ func (d *draft) viewGone(v *View) {
 	verdict := d.o.RulesVerdict
 	again := fmt.Sprintf("put the service back into the catalog, or delete its objects (kubectl get all -A -l banksman.dev/service=%s) and then this Delivery", d.record.Service)
 	switch {
-	case !approved(verdict):
+	case !d.mayLeave():
 		v.Reason = "the catalog no longer names this service; until that is approved its objects stay: " + verdict.Reason
 		v.Waits = verdict.Waits
 		if verdict.PullRequestURL != "" {

@@ -5,7 +5,7 @@ const (
 	maxFileBytes      = 1 << 20   // one template, values file or catalog file
 	maxRenderedBytes  = 4 << 20   // the output of one template
 	maxDocuments      = 1000      // YAML documents in one rendered template
-	maxObjects        = 2000      // objects of one variant of one service
+	maxObjects        = 5500      // objects of one variant of one service
 	maxDepth          = 100       // nesting of YAML collections
 	maxValues         = 500_000   // YAML values of one document after its aliases are expanded
 	maxAliasValues    = 10_000    // of these, the ones that aliases added

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
@@ -83,9 +84,15 @@ func (p *program) runCommand() *cobra.Command {
 	return cmd
 }
 
+// leanGC is the GOGC of a process that nobody gave one.
+const leanGC = 50
+
 // follow settles everything that can be wrong before the first pass, then
 // reconciles.
 func (p *program) follow(ctx context.Context, pl plan) error {
+	if p.getenv("GOGC") == "" {
+		debug.SetGCPercent(leanGC) // it mostly waits: memory is dearer than time
+	}
 	logger := newLogger(p.streams.ErrOut, pl.logFormat, pl.verbose)
 	if _, err := pl.tokens.Token(ctx); err != nil {
 		return explainToken(err)

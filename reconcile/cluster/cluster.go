@@ -42,13 +42,14 @@ type Cluster struct {
 	dyn    dynamic.Interface
 	meta   metadata.Interface
 
-	witness  *witness
-	recipes  *recipes
-	verdicts *verdicts
-	holds    *holds
-	watches  *watches
-	queue    workqueue.TypedInterface[render.ServiceName]
-	changed  chan render.ServiceName
+	workloads listed
+	witness   *witness
+	recipes   *recipes
+	verdicts  *verdicts
+	holds     *holds
+	watches   *watches
+	queue     workqueue.TypedInterface[render.ServiceName]
+	changed   chan render.ServiceName
 
 	ctx    context.Context
 	cancel context.CancelFunc

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +30,6 @@ var workloadKinds = []schema.GroupVersionKind{
 // of their release; sorted. Only objects that banksman applied, and that are not
 // being deleted, count. One that says nothing has an empty commit or digest.
 func (c *Cluster) Recall(ctx context.Context, name render.ServiceName, namespace string) ([]reconcile.Recalled, error) {
-	selector := labels.Set{LabelService: string(name), LabelTrack: string(reconcile.TrackStable)}.String()
 	var found []reconcile.Recalled
 	for _, kind := range workloadKinds {
 		p, err := c.find(kind, namespace, "")
@@ -38,12 +39,11 @@ func (c *Cluster) Recall(ctx context.Context, name render.ServiceName, namespace
 		case err != nil:
 			return nil, err
 		}
-		list, err := c.meta.Resource(p.resource).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		list, err := c.workloads.get(ctx, c, p)
 		if err != nil {
-			return nil, fmt.Errorf("list the %s of %s in %s: %w", p.resource.Resource, name, namespace, err)
+			return nil, fmt.Errorf("list the %s that were applied: %w", p.resource.Resource, err)
 		}
-		for i := range list.Items {
-			o := &list.Items[i]
+		for _, o := range list[recallKey{namespace, string(name)}] {
 			if o.DeletionTimestamp != nil || metav1.GetControllerOf(o) != nil || sightingOf(o).entry == (ownEntry{}) {
 				continue
 			}
@@ -56,4 +56,47 @@ func (c *Cluster) Recall(ctx context.Context, name render.ServiceName, namespace
 	}
 	slices.SortFunc(found, func(a, b reconcile.Recalled) int { return a.Object.Compare(b.Object) })
 	return found, nil
+}
+
+// listed are the workloads that were applied, by kind. A look around asks for
+// those of every service: it is answered by one list.
+type listed struct {
+	mu sync.Mutex
+	of map[schema.GroupVersionResource]listing
+}
+
+type listing struct {
+	at    time.Time
+	items map[recallKey][]*metav1.PartialObjectMetadata
+}
+
+type recallKey struct{ namespace, service string }
+
+// listedFor is how old a list may be. A Delivery that was deleted a moment ago
+// is not older.
+const listedFor = 2 * time.Second
+
+func (l *listed) get(ctx context.Context, c *Cluster, p place) (map[recallKey][]*metav1.PartialObjectMetadata, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known, ok := l.of[p.resource]; ok && time.Since(known.at) < listedFor {
+		return known.items, nil
+	}
+	at := time.Now()
+	selector := LabelService + "," + labels.Set{LabelTrack: string(reconcile.TrackStable)}.String()
+	list, err := c.meta.Resource(p.resource).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, err
+	}
+	items := map[recallKey][]*metav1.PartialObjectMetadata{}
+	for i := range list.Items {
+		o := &list.Items[i]
+		k := recallKey{o.Namespace, o.Labels[LabelService]}
+		items[k] = append(items[k], o)
+	}
+	if l.of == nil {
+		l.of = map[schema.GroupVersionResource]listing{}
+	}
+	l.of[p.resource] = listing{at, items}
+	return items, nil
 }

@@ -26,7 +26,7 @@ type sighting struct {
 }
 
 // An ownEntry is a hash of our own entry in managedFields.
-type ownEntry [16]byte
+type ownEntry [8]byte
 
 // String is what an inventory keeps of it; "" for none.
 func (e ownEntry) String() string {

@@ -137,6 +137,9 @@ func (s *Store) keep(d *v1alpha1.Delivery) {
 // lookAgain reads what is there instead of what was expected, so that the next
 // Load has it, and returns ErrConflict.
 func (s *Store) lookAgain(ctx context.Context, k key) error {
+	s.mu.Lock()
+	known := s.newest[k]
+	s.mu.Unlock()
 	u, err := s.at(k.namespace).Get(ctx, k.name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -152,8 +155,11 @@ func (s *Store) lookAgain(ctx context.Context, k key) error {
 		}
 		// What is there counts, whatever its number: in a cluster that was restored
 		// from a snapshot it is older than what was seen before.
+		// What the watch has shown since is newer.
 		s.mu.Lock()
-		s.drop(k)
+		if s.newest[k] == known {
+			s.drop(k)
+		}
 		s.take(d)
 		s.mu.Unlock()
 	}
