@@ -75,7 +75,9 @@ sweep: build cluster-build ## Kill banksman before and after every single write 
 	BANKSMAN_SWEEP=all BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman go test ./fixtures/crash -v -count=1 -timeout 60m
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: build cluster-build ## Measure banksman on a local control plane, beside a floor (BENCHFLAGS=--services=200 for less), and run the benchmarks
+	@go build -o $(BIN)/bench ./fixtures/bench/cmd/bench
+	@$(BIN)/bench --cluster $(BIN)/cluster --banksman $(BIN)/banksman $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchmem ./gitsrc ./render/... ./reconcile
 
 .PHONY: lint

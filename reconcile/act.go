@@ -74,7 +74,8 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	calmed := record
 	calmed.Drift = o.Record.Drift // a repair alone is no reason to look again at once
 	more = !reflect.DeepEqual(calmed, o.Record) || l.refusals(record.Service) != refusedBefore
-	if !more && !(ahead && reflect.DeepEqual(record, l.saved[record.Service].record)) && !l.mayWait(record, d.View) {
+	isSaved := ahead && reflect.DeepEqual(record, l.saved[record.Service].record)
+	if !more && !isSaved && !l.mayWait(record, d.View) {
 		if err := l.store(ctx, record, d.View); err != nil {
 			return record, false, err
 		}

@@ -37,12 +37,11 @@ type badWorld struct {
 	statuses map[gitsrc.SHA]map[string]approvals.Status
 	failures []error
 
-	was       map[render.ObjectID]string // the objects of the good commit, and what they say
-	promoted  map[render.ServiceName]render.Digest
-	deleted   []string // since the good commit ran
-	said      string   // of the bad commit
-	fullGot   []string // what full was given that is not the good commit's
-	unsettled bool
+	was      map[render.ObjectID]string // the objects of the good commit, and what they say
+	promoted map[render.ServiceName]render.Digest
+	deleted  []string // since the good commit ran
+	said     string   // of the bad commit
+	fullGot  []string // what full was given that is not the good commit's
 }
 
 var badServices = []render.ServiceName{"api", "jobs", "ops", "web"}

@@ -259,7 +259,7 @@ func (d *draft) approversOf(out Outcome) []string {
 // fillSlot makes the slot follow the canary's target.
 func (d *draft) fillSlot(t Target) {
 	switch t.Aim {
-	case LeaveAlone:
+	case LeaveAlone, Freeze:
 	case Absent:
 		d.record.Canary = nil
 	case Run:

@@ -387,6 +387,8 @@ func aimOf(t Target) string {
 		return "absent"
 	case LeaveAlone:
 		return "leave alone"
+	case Freeze:
+		return "freeze"
 	}
 	return "?"
 }

@@ -141,8 +141,8 @@ func TestAProcessThatIsToEndFinishesWhatItWrites(t *testing.T) {
 	<-writing
 	stop()
 	select {
-	case <-ended:
-		t.Fatal("it ended in the middle of a write")
+	case err := <-ended:
+		t.Fatalf("it ended in the middle of a write: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(end)

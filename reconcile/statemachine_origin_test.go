@@ -33,7 +33,7 @@ type origin struct {
 // such a place.
 func quickDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "banksman-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "banksman-test-") //nolint:usetesting // t.TempDir is on the disk, where thousands of small files are slow
 	if err != nil {
 		return t.TempDir()
 	}

@@ -17,7 +17,6 @@ type ghost struct {
 	recent   []render.Digest // promoted and not gone back from, newest first
 	ever     []render.Digest // were promoted once
 	begun    []render.Digest // were rolled out once, be it in part
-	governs  string          // the rules of the governing entry
 
 	answered      []gitsrc.SHA // acknowledged by an operator
 	answeredSince gitsrc.SHA   // the newest of these since something was promoted

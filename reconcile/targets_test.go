@@ -374,13 +374,19 @@ func firstDifference(all []tuple, fullRules, canaryRules []rule) (found string, 
 			return fmt.Sprintf("full: %s by rule %q, want %s\n%+v", aimOf(d.Full), d.Full.Rule, aimOf(full), w), points
 		case differ(d.Canary, canary):
 			return fmt.Sprintf("canary: %s by rule %q, want %s\n%+v", aimOf(d.Canary), d.Canary.Rule, aimOf(canary), w), points
-		case d.WantsFreshVerdict && (w.fresh || !(w.mayLeave() && w.deletes) && (w.verdict != approvals.Approved || d.Record.Rolling != nil)):
+		case d.WantsFreshVerdict && !w.wantsFresh(d.Record):
 			return fmt.Sprintf("an uncached look at the forge was asked for in vain\n%+v", w), points
 		case d.View.Step == "":
 			return fmt.Sprintf("no step\n%+v", w), points
 		}
 	}
 	return "", points
+}
+
+// wantsFresh: an uncached approval lets something happen now.
+func (w tuple) wantsFresh(next Record) bool {
+	promotes := w.verdict == approvals.Approved && next.Rolling == nil
+	return !w.fresh && (promotes || w.mayLeave() && w.deletes)
 }
 
 func differ(a, b Target) bool {

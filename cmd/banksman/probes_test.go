@@ -29,7 +29,7 @@ func probed(t *testing.T, address, method, path string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -96,7 +96,7 @@ func TestAnAddressInUseIsAFailureAndNoneIsNoServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	_, err = (&probes{}).serve(t.Context(), taken.Addr().String(), slog.New(slog.DiscardHandler))
 	var f *failure
 	if !errors.As(err, &f) || f.code != exitFailed || !strings.Contains(err.Error(), "address already in use") {

@@ -227,7 +227,7 @@ func (l *life) answers(t *testing.T, path string, code int, text string) {
 		if err != nil {
 			return err
 		}
-		defer answer.Body.Close()
+		defer func() { _ = answer.Body.Close() }()
 		var content bytes.Buffer
 		_, err = content.ReadFrom(answer.Body)
 		if err == nil && (answer.StatusCode != code || !strings.Contains(content.String(), text)) {

@@ -140,7 +140,7 @@ func (k *lock) saw(record *resourcelock.LeaderElectionRecord, raw []byte) {
 	switch {
 	case news:
 		k.raw = bytes.Clone(raw)
-		k.log.Info("waits for the lease: "+holder+" holds it", "lease", k.Describe())
+		k.log.Info("waits for the lease: "+holder+" holds it", "lease", k.Describe()) //nolint:sloglint // the sentence that /readyz gives, too
 	case k.impatient && !bytes.Equal(raw, k.raw):
 		// It was renewed meanwhile: its holder lives.
 		k.failLocked(&HeldError{Lease: k.Describe(), Holder: holder})

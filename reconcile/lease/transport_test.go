@@ -96,7 +96,7 @@ func TestARequestThatWasPreparedBeforeAStopIsNotSentAfterIt(t *testing.T) {
 			time.Sleep(time.Hour) // stopped, in a bubble of synctest
 			_, err := io.ReadAll(r.Body)
 			return nil, err
-		})).RoundTrip(request(t, t.Context(), http.MethodPatch, "{}"))
+		})).RoundTrip(request(t, t.Context(), http.MethodPatch, "{}")) //nolint:bodyclose // there is an error only
 		if !errors.Is(err, ErrNotHeld) {
 			t.Errorf("error %v, want that nothing was read of the body", err)
 		}
@@ -110,7 +110,7 @@ func TestARequestUnderWayIsBrokenOffWhenTheLeaseMayBeAnothers(t *testing.T) {
 		_, err := l.Wrap(sending(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		})).RoundTrip(request(t, t.Context(), http.MethodPatch, "{}"))
+		})).RoundTrip(request(t, t.Context(), http.MethodPatch, "{}")) //nolint:bodyclose // there is an error only
 		if !errors.Is(err, ErrNotHeld) || time.Since(began) != Duration-Margin {
 			t.Errorf("broken off after %s: %v", time.Since(began), err)
 		}
