@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type pullWorld struct {
 	groups []approvals.MergeGroup
 	on     map[gitsrc.SHA]map[string]approvals.Status
 
+	mu      sync.Mutex // of what follows: passes run beside each other
 	records map[render.ServiceName]Record
 	orders  map[render.ServiceName]Orders
 	views   map[render.ServiceName]View
@@ -147,9 +149,13 @@ func (w *pullWorld) restart() {
 		w.t.Fatal(err)
 	}
 	w.Loop = &Loop{
-		Source:   source,
-		Services: func() []render.ServiceName { return slices.Sorted(maps.Keys(w.records)) },
-		Load:     w.load, Save: w.save, Live: w.live, Apply: w.apply, Prune: w.prune,
+		Source: source,
+		Services: func() []render.ServiceName {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return slices.Sorted(maps.Keys(w.records))
+		},
+		Load: w.load, Save: w.save, Live: w.live, Apply: w.apply, Prune: w.prune,
 		Pulls:     func(context.Context) ([]approvals.Proposal, error) { return slices.Clone(w.open), nil },
 		Pull:      w.lastLook,
 		PullFacts: w.reviews,
@@ -180,12 +186,16 @@ func (w *pullWorld) look() {
 }
 
 func (w *pullWorld) load(name render.ServiceName) (Record, Orders, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.loads++
 	r, ok := w.records[name]
 	return r.clone(), w.orders[name], ok
 }
 
 func (w *pullWorld) save(_ context.Context, r Record, v View) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.records[r.Service], w.views[r.Service] = r.clone(), v
 	return nil
 }
@@ -197,11 +207,15 @@ func (w *pullWorld) live(_ context.Context, s Set) (Live, error) {
 }
 
 func (w *pullWorld) apply(_ context.Context, s Set) (Applied, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.applied = append(w.applied, s)
 	return Applied{}, w.refuses(s)
 }
 
 func (w *pullWorld) prune(_ context.Context, _ render.ServiceName, gone []Entry) ([]Entry, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.pruned = append(w.pruned, gone...)
 	return nil, nil
 }

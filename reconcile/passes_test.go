@@ -8,34 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"banksman.dev/render"
 )
 
 // parallel makes a world's process look at several services at a time.
-func (w *pullWorld) parallel() *sync.Mutex {
-	var mu sync.Mutex
-	w.Parallel, w.Interval = 4, 10*time.Millisecond
-	load, save := w.Load, w.Save
-	w.Load = func(name render.ServiceName) (Record, Orders, bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		return load(name)
-	}
-	w.Save = func(ctx context.Context, r Record, v View) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return save(ctx, r, v)
-	}
-	services := w.Services
-	w.Services = func() []render.ServiceName {
-		mu.Lock()
-		defer mu.Unlock()
-		return services()
-	}
-	return &mu
-}
+func (w *pullWorld) parallel() { w.Parallel, w.Interval = 4, 10*time.Millisecond }
 
 func TestAServiceThatHangsHoldsUpNoOther(t *testing.T) {
 	w := newPullWorld(t, twoServices(""))
@@ -120,6 +100,35 @@ func TestOneServiceIsLookedAtByOnePassAtATime(t *testing.T) {
 	if most != 1 {
 		t.Errorf("%d at a time", most)
 	}
+}
+
+func TestNoGoroutineOutlivesTheLoop(t *testing.T) {
+	w := newPullWorld(t, twoServices(""))
+	w.pull(12, bump("v2", "a"))
+	w.restart()
+	w.parallel()
+	before := goleak.IgnoreCurrent()
+	applied := make(chan struct{}, 1000)
+	w.Apply = func(context.Context, Set) (Applied, error) {
+		applied <- struct{}{}
+		return Applied{}, nil
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	for range 4 {
+		select {
+		case <-applied:
+		case <-ctx.Done():
+			t.Fatal("nothing is applied")
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	goleak.VerifyNone(t, before)
 }
 
 // What is being written when the process is to end is written, and nothing else

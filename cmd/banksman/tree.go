@@ -113,7 +113,7 @@ func lookUp(ctx context.Context, c clients, d v1alpha1.Delivery) (lineage, error
 	}
 	find := func(e v1alpha1.Entry) (*unstructured.Unstructured, string) {
 		key := keyOf(e)
-		e.UID, e.Track = "", ""
+		e.UID, e.Track, e.Want, e.Owned = "", "", "", ""
 		return found[e], unknown[key]
 	}
 	return lineage{find: find, owned: ownedBy(offspring)}, nil

@@ -213,7 +213,7 @@ func (l *lookout) lineage() lineage {
 					why = "it cannot be watched: " + err.Error()
 				}
 			}
-			e.UID, e.Track = "", ""
+			e.UID, e.Track, e.Want, e.Owned = "", "", "", ""
 			return found[e], why
 		},
 		owned: ownedBy(l.objects(offspringKinds...)),
