@@ -106,6 +106,10 @@ func (l *Loop) outside(request func()) {
 // ask is outside for a question to Git or to the forge. Whoever waits for them
 // takes nobody's place: a forge that hangs must delay no repair.
 func (l *Loop) ask(question func()) {
+	if l.Parallel <= 1 {
+		l.outside(question) // one at a time is one at a time
+		return
+	}
 	l.passes.asking++
 	l.passes.tell()
 	l.outside(question)

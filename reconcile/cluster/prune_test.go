@@ -81,7 +81,7 @@ func TestPruneLeavesWhatIsNotTheObjectThatWasApplied(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.eventually("the watch shows it", func() bool { return b.live(s).Health == reconcile.Missing })
-		b.apply(s)
+		b.eventually("it is made anew", func() bool { b.apply(s); return b.configMap() != nil })
 		if kept := b.prune(e); len(kept) > 0 || b.configMap() == nil {
 			t.Errorf("kept %v, object %v", kept, b.configMap())
 		}

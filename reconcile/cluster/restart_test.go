@@ -38,7 +38,7 @@ func TestAfterARestartTheInventoryProvesWhatIsAsWanted(t *testing.T) {
 	s := b.set()
 	s.Known = b.apply(s)
 	for _, e := range s.Known {
-		if len(e.Want) != 16 || len(e.Owned) != 32 {
+		if len(e.Want) != 16 || len(e.Owned) != 16 {
 			t.Errorf("entry %+v", e)
 		}
 	}
@@ -83,7 +83,7 @@ func TestAfterARestartOnlyWhatIsNotProvenIsLookedAt(t *testing.T) {
 			}
 		}, wants{2, 2, []string{"ConfigMap"}}},
 		"the record is older than the last apply": {func(_ *bench, s reconcile.Set) {
-			configMap(s, func(e *reconcile.Entry) { e.Owned = strings.Repeat("0", 32) })
+			configMap(s, func(e *reconcile.Entry) { e.Owned = strings.Repeat("0", 16) })
 		}, wants{2, 0, nil}},
 		"the record is about another content": {func(_ *bench, s reconcile.Set) {
 			configMap(s, func(e *reconcile.Entry) { e.Want = strings.Repeat("0", 16) })
