@@ -112,6 +112,9 @@ func finish(d *draft) (Target, bool) {
 	if r == nil {
 		return Target{}, false
 	}
+	if d.rulesMoved {
+		return Target{Aim: LeaveAlone}, true // until it is judged by the steps of now
+	}
 	if d.o.Full.Digest == r.Digest && d.o.Full.Health == Healthy {
 		done := *r
 		done.Since = d.o.Now
@@ -173,10 +176,14 @@ func keepPromotedFull(d *draft) (Target, bool) {
 }
 
 func canaryOfRolling(d *draft) (Target, bool) {
-	if r := d.record.Rolling; r != nil {
-		return Target{Aim: Run, Ref: *r}, true
+	r := d.record.Rolling
+	switch {
+	case r == nil:
+		return Target{}, false
+	case d.rulesMoved:
+		return Target{Aim: LeaveAlone}, true
 	}
-	return Target{}, false
+	return Target{Aim: Run, Ref: *r}, true
 }
 
 // canaryOfOpenHead is also for a head that only needs its canary healthy to go
