@@ -82,7 +82,7 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 	kept := s.KeepDrift && said.drifted && said.tells(word)
 	m, isObject := seen.(metav1.Object)
 	if !ok || !isObject {
-		f.state = health.State{Health: reconcile.Missing, Message: "it is not there"}
+		f.state = unseen(r.place, said.tells(word) && !said.drifted)
 		f.drifted, f.gone = kept, !isKnown
 		return f, nil
 	}
@@ -103,6 +103,19 @@ func (c *Cluster) lookAt(ctx context.Context, o render.Object, s reconcile.Set, 
 		f.state = f.state.Because(c.podTrouble(ctx, u))
 	}
 	return f, nil
+}
+
+// unseen is what an object is like that the watch does not show: it is not there,
+// or the watch lags behind what was just written. What has no state of its own is
+// well as soon as it is written.
+func unseen(p place, written bool) health.State {
+	switch {
+	case !written:
+		return health.State{Health: reconcile.Missing, Message: "it is not there"}
+	case isPlain(p.kind.GroupKind()):
+		return health.State{Health: reconcile.Healthy}
+	}
+	return health.State{Health: reconcile.Progressing, Message: "it was just written"}
 }
 
 // content says whether a seen object has the wanted content, as far as its
