@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"banksman.dev/gitsrc"
+	"banksman.dev/render"
 )
 
 // lookForLost asks the live objects of full which release they are of, when
@@ -27,30 +28,29 @@ func (l *Loop) lookForLost(ctx context.Context, o *Observed) error {
 	first := found[0]
 	for _, f := range found[1:] {
 		if f.Commit != first.Commit || f.Digest != first.Digest {
-			return l.doubt(o, fmt.Sprintf("%s is of %s and %s of %s", first.Object, first.Commit.Short(), f.Object, f.Commit.Short()))
+			return l.doubt(r.Service, fmt.Sprintf("%s is of %s and %s of %s", first.Object, first.Commit.Short(), f.Object, f.Commit.Short()))
 		}
 	}
 	if _, err := gitsrc.ParseSHA(string(first.Commit)); err != nil {
-		return l.doubt(o, fmt.Sprintf("%s names no commit", first.Object))
+		return l.doubt(r.Service, fmt.Sprintf("%s names no commit", first.Object))
 	}
 	if mine, err := l.Source.IsAncestor(first.Commit, l.head); err != nil || !mine {
-		return l.doubt(o, fmt.Sprintf("%s is of %s, which is not part of %s", first.Object, first.Commit.Short(), l.Branch))
+		return l.doubt(r.Service, fmt.Sprintf("%s is of %s, which is not part of %s", first.Object, first.Commit.Short(), l.Branch))
 	}
 	at := l.content.release(l, r.Service, first.Commit)
 	if at.unread != nil {
 		return at.unread
 	}
 	if at.err != nil || at.release.Digest != first.Digest {
-		return l.doubt(o, fmt.Sprintf("%s names %s, which does not give its content", first.Object, first.Commit.Short()))
+		return l.doubt(r.Service, fmt.Sprintf("%s names %s, which does not give its content", first.Object, first.Commit.Short()))
 	}
 	o.Recalled = &Ref{Commit: first.Commit, Digest: first.Digest}
 	l.Log.Info("the record was lost; full still runs a release of this branch", "service", r.Service, "commit", first.Commit)
 	return nil
 }
 
-func (l *Loop) doubt(o *Observed, why string) error {
-	o.RecallDoubt = why
+func (l *Loop) doubt(name render.ServiceName, why string) error {
 	l.Log.Warn("the record was lost, and what runs cannot be told; the head is released anew, canary first",
-		"service", o.Record.Service, "reason", why)
+		"service", name, "reason", why)
 	return nil
 }

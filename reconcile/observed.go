@@ -129,9 +129,7 @@ type Observed struct {
 
 	// Recalled is what the live objects of full say of themselves when the record
 	// is lost: a release of this branch that renders to the digest that they name.
-	// RecallDoubt is why that cannot be believed.
-	Recalled    *Ref
-	RecallDoubt string
+	Recalled *Ref
 
 	// RulesVerdict is about the commits that changed the service's steps
 	// since the governing entry. StartRules govern when nothing does yet.

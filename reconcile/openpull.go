@@ -187,12 +187,7 @@ func (l *Loop) inputsOf(name render.ServiceName) []string {
 // toucher says whether a merge changes any of these inputs, files or listed
 // folders. An input in conflict counts.
 func toucher(merge *gitsrc.Merge, before fs.FS) func(inputs []string) bool {
-	near := map[string]bool{} // the changed paths, and the folders above them
-	for _, p := range slices.Concat(merge.Changed, merge.Conflicts) {
-		for p = path.Clean(p); !near[p]; p = path.Dir(p) {
-			near[p] = true
-		}
-	}
+	near := nearOf(slices.Concat(merge.Changed, merge.Conflicts), before, merge.Tree())
 	return func(inputs []string) bool {
 		var perhaps []string
 		for _, p := range inputs {

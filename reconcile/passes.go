@@ -162,8 +162,9 @@ func (l *Loop) pass(ctx context.Context, name render.ServiceName) {
 	l.passes.tell()
 }
 
-// end takes in how passes came out, and names what is due because of it.
-func (l *Loop) end(ctx context.Context) (due []render.ServiceName) {
+// end takes in how passes came out. What happened to a service meanwhile makes it
+// due again.
+func (l *Loop) end(ctx context.Context) {
 	p := &l.passes
 	for _, e := range p.ended {
 		delete(p.running, e.service)
@@ -179,14 +180,13 @@ func (l *Loop) end(ctx context.Context) (due []render.ServiceName) {
 	if p.first != nil && len(p.first) == 0 {
 		l.settled.Store(true)
 	}
-	return due
 }
 
 // finish brings everything that is due to an end.
 func (l *Loop) finish(ctx context.Context, due []render.ServiceName) {
 	l.passes.rounds = 0
-	for l.advance(ctx, due); l.passes.busy(); l.advance(ctx, due) {
+	for l.advance(ctx, due); l.passes.busy(); l.advance(ctx, nil) {
 		l.outside(func() { <-l.passes.signal })
-		due = l.end(ctx)
+		l.end(ctx)
 	}
 }

@@ -85,7 +85,7 @@ func (r *run) next(wait time.Duration) func() []render.ServiceName {
 	case <-r.ctx.Done():
 		return nil
 	case <-r.passes.signal:
-		return func() []render.ServiceName { return r.end(r.work) }
+		return func() []render.ServiceName { r.end(r.work); return nil }
 	case <-r.tick.C:
 		return func() []render.ServiceName { r.fetch(); return nil }
 	case f := <-r.fetching.back:

@@ -38,6 +38,11 @@ func (l *Loop) near(from, to gitsrc.SHA) near {
 	if err != nil || errWas != nil || errIs != nil {
 		return nil
 	}
+	return nearOf(changed, was, is)
+}
+
+// nearOf is what lies near these paths, which differ between two trees.
+func nearOf(changed []string, was, is fs.FS) near {
 	n := near{}
 	for _, p := range changed {
 		p = path.Clean(p)

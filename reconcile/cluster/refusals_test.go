@@ -142,25 +142,7 @@ func TestAKindIsDefinedBeforeItsObjects(t *testing.T) {
 			t.Log(err)
 		}
 	})
-	s := b.setOf(strings.ReplaceAll(`
-apiVersion: GROUP/v1
-kind: Gadget
-metadata: {name: g, namespace: NS}
-spec: {x: 1}
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: gadgets.GROUP}
-spec:
-  group: GROUP
-  names: {kind: Gadget, listKind: GadgetList, plural: gadgets, singular: gadget}
-  scope: Namespaced
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`, "GROUP", group))
+	s := b.setOf(strings.ReplaceAll(gadget, "GROUP", group))
 	if entries := b.apply(s); len(entries) != 2 {
 		t.Errorf("entries %v", entries)
 	}
