@@ -123,11 +123,14 @@ func expand(tree fs.FS, patterns []located) ([]located, error) {
 	return files, nil
 }
 
+// patternSigns make a name a pattern (path.Match). A backslash is refused before.
+const patternSigns = "*?["
+
 func matches(tree fs.FS, pattern located) ([]string, error) {
 	if problem := badPath(pattern.text); problem != "" {
 		return nil, pattern.fault("", problem, "name a file of the repository")
 	}
-	if !strings.ContainsAny(pattern.text, "*?[") {
+	if !strings.ContainsAny(pattern.text, patternSigns) {
 		return []string{pattern.text}, nil
 	}
 	if strings.Contains(pattern.text, "**") {
@@ -153,10 +156,20 @@ func matches(tree fs.FS, pattern located) ([]string, error) {
 
 // glob gives the regular files below dir that match the pattern's elements, sorted. Unlike fs.Glob it reports what
 // cannot be read: a pattern that matched too little would take objects away.
+//
+// An element that is a plain name is not looked up in its folder's list, which
+// may be long and is somebody else's.
 func glob(tree fs.FS, dir string, elements []string) ([]string, error) {
-	entries, err := fs.ReadDir(tree, dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	for len(elements) > 1 && !strings.ContainsAny(elements[0], patternSigns) {
+		dir, elements = path.Join(dir, elements[0]), elements[1:]
+	}
+	found, err := fs.Stat(tree, dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && found.Mode().IsRegular() {
 		return nil, nil
+	}
+	var entries []fs.DirEntry
+	if err == nil {
+		entries, err = fs.ReadDir(tree, dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be listed: %w", dir, err)

@@ -76,3 +76,54 @@ func TestWhatCannotBeReadIsAnErrorThatKeepsItsCause(t *testing.T) {
 		})
 	}
 }
+
+// What lies beside a service's folder is not looked at: another service there
+// is no reason to render this one again.
+func TestAPatternListsNothingButItsOwnFolder(t *testing.T) {
+	tree := brokenTree{fstest.MapFS{
+		"services.yaml":     {Data: []byte("web: {namespace: a, templates: ['teams/web/*.yaml']}")},
+		"teams/web/a.yaml":  {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{.system.SERVICE}}'}\n")},
+		"teams/shop/b.yaml": {Data: []byte("other")},
+	}, "nothing"}
+	catalog, err := render.ReadCatalog(tree, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := &listedFolders{FS: tree}
+	if _, err := (render.Renderer{}).Release(listed, catalog, "web", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range listed.names {
+		if name != "teams/web" {
+			t.Errorf("%s was listed", name)
+		}
+	}
+	if len(listed.names) == 0 {
+		t.Error("no folder was listed")
+	}
+}
+
+type listedFolders struct {
+	fs.FS
+	names []string
+}
+
+func (l *listedFolders) ReadDir(name string) ([]fs.DirEntry, error) {
+	l.names = append(l.names, name)
+	return fs.ReadDir(l.FS, name)
+}
+
+func TestAPatternBelowAFileMatchesNothing(t *testing.T) {
+	tree := fstest.MapFS{
+		"services.yaml": {Data: []byte("web: {namespace: a, templates: ['t/a.yaml/*.yaml']}")},
+		"t/a.yaml":      {Data: []byte("kind: x")},
+	}
+	catalog, err := render.ReadCatalog(tree, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = render.Renderer{}.Release(tree, catalog, "web", "")
+	if err == nil || !strings.Contains(err.Error(), "no file matches") {
+		t.Errorf("error %v", err)
+	}
+}
