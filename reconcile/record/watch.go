@@ -20,7 +20,7 @@ const syncTimeout = 30 * time.Second
 
 // watch starts the watch and waits for its first list.
 func (s *Store) watch(ctx context.Context) error {
-	informer := dynamicinformer.NewFilteredDynamicInformer(s.client, v1alpha1.Resource, "", 0, cache.Indexers{}, nil).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(s.client, v1alpha1.Resource, "", 0, cache.Indexers{}, newest).Informer()
 	var mu sync.Mutex
 	var last error
 	failed := make(chan struct{})
@@ -43,11 +43,6 @@ func (s *Store) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The watch's own first list may come from a cache that lags behind. A process
-	// that starts must not decide on what another one has overtaken.
-	if err := s.list(ctx); err != nil {
-		return err
-	}
 	s.tasks.Go(func() { informer.RunWithContext(s.ctx) })
 	timeout := time.NewTimer(syncTimeout)
 	defer timeout.Stop()
@@ -67,24 +62,14 @@ func (s *Store) watch(ctx context.Context) error {
 	return last
 }
 
-// list takes in what the API server holds now.
-func (s *Store) list(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
-	defer cancel()
-	found, err := s.client.Resource(v1alpha1.Resource).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return err
+// newest asks for what the API server holds now, where a watch would be content
+// with a cache that lags behind: a process that starts must not decide on what
+// another one has overtaken. A watch that begins with all objects is as new as
+// that (KEP-3157).
+func newest(o *metav1.ListOptions) {
+	if o.ResourceVersion == "0" {
+		o.ResourceVersion = ""
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range found.Items {
-		d, err := decode(&found.Items[i])
-		if err != nil {
-			return err
-		}
-		s.take(d)
-	}
-	return nil
 }
 
 func (s *Store) handler() cache.ResourceEventHandler {
