@@ -17,7 +17,8 @@ const concurrency = 8
 // Apply brings the cluster to a set. Objects that are known to be as wanted
 // cost nothing. The others are checked for claims and dry-run, all of them,
 // before the first of them is written; only those whose kind or namespace the
-// set itself brings are checked once that is there. Of a proposed set nothing
+// set itself brings are checked once that is there. A single change is not
+// dry-run: it is written whole or not at all. Of a proposed set nothing
 // is written when anything of it exists that is not of the service's canary.
 //
 // The entries name every object of the set that was seen, also when there is
@@ -50,6 +51,7 @@ func (a *application) run(ctx context.Context, objects []render.Object) error {
 	if err != nil {
 		return err
 	}
+	a.findSingle(unserved)
 	definitions, others := split(open(a.all), func(t *todo) bool { return isDefinition(t.place.kind.GroupKind()) })
 	refusals := a.check(ctx, definitions)
 	dependent, free := split(others, a.dependsOn(definitions))
@@ -123,10 +125,15 @@ func (a *application) writeOne(ctx context.Context, rm *ssa.ResourceManager, t *
 	if left, err := a.leaves(ctx, rm, t); err != nil || left {
 		return err
 	}
-	options := ssa.DefaultApplyOptions()
-	options.Cleanup = takenOver()
 	id := t.place.id()
-	_, err := rm.Apply(ctx, t.object, options)
+	var err error
+	if t.unchecked {
+		err = a.session.applyOnly(ctx, t.wanted)
+	} else {
+		options := ssa.DefaultApplyOptions()
+		options.Cleanup = takenOver()
+		_, err = rm.Apply(ctx, t.object, options)
+	}
 	if err == nil && !a.session.wrote(id) && a.session.lostFields(id) {
 		err = a.session.apply(ctx, t.wanted)
 	}

@@ -40,7 +40,7 @@ func each(send []*todo, do func(*todo) error) []*reconcile.ApplyError {
 }
 
 func (a *application) checkOne(ctx context.Context, t *todo) error {
-	if t.absent {
+	if t.absent && !t.single {
 		if made, err := a.session.dryCreate(ctx, t.wanted); made || err != nil {
 			return err
 		}
@@ -77,6 +77,9 @@ func (a *application) checkOne(ctx context.Context, t *todo) error {
 		if err := a.session.checkOwners(ctx, t.wanted, live, a.adopt); err != nil {
 			return err
 		}
+	}
+	if t.unchecked = t.single && t.isChange(live); t.unchecked {
+		return nil
 	}
 	return a.session.dryRun(ctx, t.wanted)
 }

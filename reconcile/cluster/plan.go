@@ -20,6 +20,9 @@ type todo struct {
 	absent   bool   // no watch shows it
 	applied  bool   // its wanted content was applied before,
 	recalled bool   // as far as is known from before this process started
+
+	single    bool // nothing else of the set is to be written
+	unchecked bool // not dry-run: what refuses it leaves everything as it is
 }
 
 // plan finds out what is known of each object. The objects whose kind is not

@@ -121,8 +121,13 @@ func TestWhatEachObjectCosts(t *testing.T) {
 	}
 	b.becomes(s, reconcile.Healthy)
 	next := b.set("quiet", "loud")
-	if n := cost(next); n != 3 {
-		t.Errorf("a changed object costs %d requests, want a look, a dry run and an apply", n)
+	if n := cost(next); n != 2 {
+		t.Errorf("a single changed object costs %d requests, want a look and an apply", n)
+	}
+	b.becomes(next, reconcile.Healthy)
+	next = b.set("quiet", "shrill", "port: 80", "port: 81")
+	if n := cost(next); n != 2*3 {
+		t.Errorf("2 changed objects cost %d requests, want a look, a dry run and an apply each", n)
 	}
 	if n := cost(next); n != 0 {
 		t.Errorf("3 unchanged objects cost %d requests", n)
