@@ -167,6 +167,7 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 	}
 	defer store.Close()
 	defer objects.Close()
+	objects.Expect(known(store))
 	wake, awake := wakeUp(ctx, store.Changed(), objects.Changed())
 	defer awake()
 	defer cancel()

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"banksman.dev/gitsrc"
+	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/cluster"
 	"banksman.dev/reconcile/record"
 )
@@ -55,6 +56,15 @@ func (p *program) connect(ctx context.Context, pl plan, cfg *rest.Config, logger
 		return nil, nil, explainCluster(cfg.Host, err)
 	}
 	return store, objects, nil
+}
+
+// known are the objects that were there when banksman ran last.
+func known(store *record.Store) (entries []reconcile.Entry) {
+	for _, name := range store.All() {
+		r, _, _ := store.Peek(name)
+		entries = append(entries, r.Inventory...)
+	}
+	return entries
 }
 
 // install says what an administrator can do where the account may not.

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,7 +39,7 @@ func (c *Cluster) Prune(ctx context.Context, service render.ServiceName, entries
 }
 
 func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e reconcile.Entry) (gone bool, err error) {
-	kind := schema.GroupVersionKind{Group: e.Group, Version: e.Version, Kind: e.Kind}
+	kind := gvkOf(e)
 	p, err := c.findAny(kind, e.Namespace, e.Name)
 	switch {
 	case meta.IsNoMatchError(err):
