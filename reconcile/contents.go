@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"banksman.dev/gitsrc"
@@ -107,14 +110,53 @@ func (c *contents) release(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 			at = l.renderAt(in, name, commit)
 		}
 	}
+	c.keep(key, at)
+	return at
+}
+
+func (c *contents) keep(key releaseKey, at releaseAt) {
 	if at.unread != nil {
-		return at
+		return
 	}
 	if len(c.releases) >= mostReleases {
 		maps.DeleteFunc(c.releases, func(k releaseKey, _ releaseAt) bool { return k.commit != c.newest[k.service] })
 	}
-	c.releases[key], c.newest[name] = at, commit
-	return at
+	c.releases[key], c.newest[key.service] = at, key.commit
+}
+
+// renderAll renders all services of a commit that are not remembered, several at
+// a time.
+func (c *contents) renderAll(l *Loop, commit gitsrc.SHA) {
+	in := c.catalog(l, commit)
+	if in.catalog == nil || in.err != nil {
+		return
+	}
+	var changed []render.ServiceName
+	for _, name := range in.catalog.Names() {
+		key := releaseKey{name, commit}
+		if _, ok := c.releases[key]; ok {
+			continue
+		}
+		if at, same := c.sameRelease(l, in, name, commit); same {
+			c.keep(key, at)
+			continue
+		}
+		changed = append(changed, name)
+	}
+	rendered := make([]releaseAt, len(changed))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(changed)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(changed)); i = next.Add(1) - 1 {
+				rendered[i] = l.renderAt(in, changed[i], commit)
+			}
+		})
+	}
+	all.Wait()
+	for i, name := range changed {
+		c.keep(releaseKey{name, commit}, rendered[i])
+	}
 }
 
 // overlap is why a service must not be applied beside the others at a commit.
@@ -124,6 +166,7 @@ func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 		return nil // said of the catalog itself
 	}
 	if c.overlapsAt != commit {
+		c.renderAll(l, commit)
 		var all []render.Release
 		for _, other := range in.catalog.Names() {
 			if at := c.release(l, other, commit); at.err == nil && at.unread == nil {

@@ -36,6 +36,9 @@ func (l *Loop) affected(from gitsrc.SHA) []render.ServiceName {
 	if parents := commits[0].Parents; len(parents) == 0 || parents[0] != from {
 		return known // rewritten
 	}
+	for _, c := range commits {
+		l.content.renderAll(l, c.SHA)
+	}
 	var due []render.ServiceName
 	for _, name := range known {
 		q, quiet := l.quiet[name]

@@ -72,7 +72,7 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.authors, "authors", nil, "`logins` whose pull requests may have a canary though they may not write: renovate[bot]")
 	flags.DurationVar(&f.slotTime, "slot-time", 30*time.Minute, "how long the healthy canary of a pull request stays while another one waits")
 	flags.DurationVar(&f.audit, "audit", 12*time.Hour, "how often the API server is asked about each object, whatever the watches say; 0 for never")
-	flags.IntVar(&f.parallel, "parallel", 64, "how many services are looked at beside each other")
+	flags.IntVar(&f.parallel, "parallel", 128, "how many services are looked at beside each other")
 	flags.BoolVar(&f.leaderElect, "leader-elect", true, "write only while holding the Lease banksman in the namespace; others wait for it")
 	flags.StringVar(&f.listen, "listen", "", "`address` that answers /healthz and /readyz, such as :8080 (default none)")
 	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the log on standard error: text or json")
