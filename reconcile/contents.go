@@ -20,6 +20,7 @@ import (
 type contents struct {
 	catalogs map[gitsrc.SHA]catalogAt
 	releases map[releaseKey]releaseAt
+	unpacked map[releaseKey]*render.Release // of the services that are looked at now
 	// newest are the commits that were looked at last: mostly the next one is much
 	// like them.
 	newest        map[render.ServiceName]gitsrc.SHA
@@ -48,7 +49,7 @@ type catalogAt struct {
 }
 
 type releaseAt struct {
-	release render.Release
+	release render.Packed
 	entry   render.Entry
 	inputs  []string // paths that the rendering read, without the catalog's own
 	problem Problem
@@ -60,11 +61,13 @@ type releaseAt struct {
 const (
 	mostCatalogs = 256
 	mostReleases = 16384
+	mostUnpacked = 256
 )
 
 func newContents() contents {
 	return contents{
 		catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{},
+		unpacked: map[releaseKey]*render.Release{},
 		newest: map[render.ServiceName]gitsrc.SHA{}, moves: map[[2]gitsrc.SHA]near{},
 	}
 }
@@ -167,7 +170,7 @@ func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 	}
 	if c.overlapsAt != commit {
 		c.renderAll(l, commit)
-		var all []render.Release
+		var all []render.Packed
 		for _, other := range in.catalog.Names() {
 			if at := c.release(l, other, commit); at.err == nil && at.unread == nil {
 				all = append(all, at.release)
@@ -183,22 +186,42 @@ func (l *Loop) renderAt(in catalogAt, name render.ServiceName, commit gitsrc.SHA
 	if !ok {
 		return releaseAt{problem: ProblemGone, err: errors.New("the catalog does not name this service")}
 	}
-	at := l.renderTree(in, name, commit)
-	at.entry = entry
+	release, at := l.renderTree(in, name, commit)
+	if at.entry = entry; release != nil {
+		at.release = release.Pack()
+	}
 	return at
 }
 
-// renderTree renders a service that the catalog names.
-func (l *Loop) renderTree(in catalogAt, name render.ServiceName, commit gitsrc.SHA) releaseAt {
+// renderTree renders a service that the catalog names. There is no release when
+// there is an error.
+func (l *Loop) renderTree(in catalogAt, name render.ServiceName, commit gitsrc.SHA) (*render.Release, releaseAt) {
 	tree := &readTree{tree: in.tree, read: map[string]bool{}}
 	release, err := l.Renderer.Release(tree, in.catalog, name, commit)
 	if isUnread(err) {
-		return releaseAt{unread: fmt.Errorf("render %s at %s: %w", name, commit.Short(), err)}
+		return nil, releaseAt{unread: fmt.Errorf("render %s at %s: %w", name, commit.Short(), err)}
 	}
 	if err != nil {
-		return releaseAt{inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
+		return nil, releaseAt{inputs: tree.paths(), problem: ProblemUnrenderable, err: err}
 	}
-	return releaseAt{inputs: tree.paths(), release: release}
+	return &release, releaseAt{inputs: tree.paths()}
+}
+
+// whole is a release with its objects.
+func (c *contents) whole(packed render.Packed) (*render.Release, error) {
+	key := releaseKey{packed.Service, packed.Commit}
+	if r, ok := c.unpacked[key]; ok {
+		return r, nil
+	}
+	r, err := packed.Release()
+	if err != nil {
+		return nil, err
+	}
+	if len(c.unpacked) >= mostUnpacked {
+		clear(c.unpacked)
+	}
+	c.unpacked[key] = &r
+	return &r, nil
 }
 
 // isUnread tells a failing disk or a damaged repository from bad content. Bad

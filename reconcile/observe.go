@@ -347,7 +347,7 @@ func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, er
 		return nil, fmt.Errorf("render %s at %s: the digest is %s and was %s; nothing is written",
 			name, ref.Commit.Short(), at.release.Digest.Short(), ref.Digest.Short())
 	}
-	return &at.release, nil
+	return l.content.whole(at.release)
 }
 
 // nothingToApprove is what is said when nothing needs an approval.

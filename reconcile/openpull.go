@@ -146,17 +146,18 @@ func (l *Loop) renderMerge(m *mergedPull, in, then catalogAt, head gitsrc.SHA) {
 		before := l.content.release(l, name, l.head)
 		c := &change{isNew: !had, leaves: !has}
 		if has {
-			after := l.renderTree(then, name, head)
+			rendered, after := l.renderTree(then, name, head)
 			if after.unread != nil {
 				m.unread = after.unread
 				return
 			}
 			if after.err != nil {
 				c.fault = oneLine(after.err)
+			} else if err := l.compare(c, rendered.Pack(), before.release); err != nil {
+				m.unread = err
+				return
 			}
-			c.release, c.shared = after.release, changedShared(after.release, &before.release)
-			c.release.Full = nil // never applied, and large
-			c.onlySteps = had && same(before, after)
+			c.onlySteps = had && before.err == nil && after.err == nil && before.release.Digest == c.release.Digest
 			c.sameSteps = had && was.RulesDigest() == is.RulesDigest()
 			if c.onlySteps && c.sameSteps {
 				continue
@@ -167,9 +168,20 @@ func (l *Loop) renderMerge(m *mergedPull, in, then catalogAt, head gitsrc.SHA) {
 	m.touched = slices.Sorted(maps.Keys(m.changes))
 }
 
-// same: the service is the same before and after. Of what is broken nobody knows.
-func same(before, after releaseAt) bool {
-	return before.err == nil && after.err == nil && before.release.Digest == after.release.Digest
+// compare fills in what the merge makes of a service, and which shared objects
+// that changes. Both are unpacked, so that the same number is the same value.
+func (l *Loop) compare(c *change, after, before render.Packed) error {
+	release, err := after.Release()
+	if err != nil {
+		return err
+	}
+	was, err := before.Release()
+	if err != nil {
+		return err
+	}
+	c.release, c.shared = release, changedShared(release, &was)
+	c.release.Full = nil // never applied, and large
+	return nil
 }
 
 // inputsOf are the inputs of a service at the branch's head. Where it cannot be

@@ -136,9 +136,8 @@ func (c *contents) ownersAt(l *Loop, commit gitsrc.SHA) map[render.ObjectID]rend
 		return c.owners
 	}
 	for _, name := range in.catalog.Names() {
-		r := c.release(l, name, commit).release
-		for _, o := range slices.Concat(r.Full, r.Canary, r.Shared) {
-			c.owners[o.ID()] = name
+		for _, id := range c.release(l, name, commit).release.IDs() {
+			c.owners[id] = name
 		}
 	}
 	return c.owners

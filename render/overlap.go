@@ -9,19 +9,31 @@ import (
 // CheckOverlap refuses an object that two services render: they would take it from each other for ever. Faults are
 // *Error or Errors, one for each object and pair.
 func CheckOverlap(releases []Release) error {
+	var all []claims
+	for _, r := range releases {
+		c := claims{service: r.Service, sources: r.Sources}
+		for _, o := range slices.Concat(r.Full, r.Canary, r.Shared) {
+			c.ids = append(c.ids, o.ID())
+		}
+		all = append(all, c)
+	}
 	var faults Errors
-	collisions(releases, func(o Object, first, second Release) {
-		faults = append(faults, overlap(o, second, first))
+	collisions(all, func(id ObjectID, first, second claims) {
+		faults = append(faults, overlap(id, second, first))
 	})
 	return faults.asError()
 }
 
 // Overlaps gives each service that renders an object of another one its fault: both sides of every collision.
-func Overlaps(releases []Release) map[ServiceName]error {
+func Overlaps(releases []Packed) map[ServiceName]error {
+	var all []claims
+	for _, p := range releases {
+		all = append(all, claims{p.Service, p.IDs(), p.sources})
+	}
 	faults := map[ServiceName]Errors{}
-	collisions(releases, func(o Object, first, second Release) {
-		faults[first.Service] = append(faults[first.Service], overlap(o, first, second))
-		faults[second.Service] = append(faults[second.Service], overlap(o, second, first))
+	collisions(all, func(id ObjectID, first, second claims) {
+		faults[first.service] = append(faults[first.service], overlap(id, first, second))
+		faults[second.service] = append(faults[second.service], overlap(id, second, first))
 	})
 	errs := map[ServiceName]error{}
 	for service, f := range faults {
@@ -30,27 +42,32 @@ func Overlaps(releases []Release) map[ServiceName]error {
 	return errs
 }
 
+// claims are the objects that a service renders, and where they come from.
+type claims struct {
+	service ServiceName
+	ids     []ObjectID
+	sources map[ObjectID]string
+}
+
 // collisions visits every object that two services render, in the order of the services' names.
-func collisions(releases []Release, visit func(o Object, first, second Release)) {
-	releases = slices.SortedFunc(slices.Values(releases), func(a, b Release) int { return cmp.Compare(a.Service, b.Service) })
-	owner := map[ObjectID]Release{}
-	for _, release := range releases {
-		for _, objects := range [][]Object{release.Full, release.Canary, release.Shared} {
-			for _, o := range objects {
-				if first, found := owner[o.ID()]; found {
-					visit(o, first, release)
-				} else {
-					owner[o.ID()] = release
-				}
+func collisions(all []claims, visit func(id ObjectID, first, second claims)) {
+	all = slices.SortedFunc(slices.Values(all), func(a, b claims) int { return cmp.Compare(a.service, b.service) })
+	owner := map[ObjectID]int{}
+	for i, c := range all {
+		for _, id := range c.ids {
+			if first, found := owner[id]; found {
+				visit(id, all[first], c)
+			} else {
+				owner[id] = i
 			}
 		}
 	}
 }
 
-func overlap(o Object, of, with Release) *Error {
+func overlap(id ObjectID, of, with claims) *Error {
 	return &Error{
-		File: of.Sources[o.ID()], Service: of.Service,
-		Problem: fmt.Sprintf("%s is rendered by %s too, in %s", o, with.Service, with.Sources[o.ID()]),
+		File: of.sources[id], Service: of.service,
+		Problem: fmt.Sprintf("%s is rendered by %s too, in %s", id, with.service, with.sources[id]),
 		Try:     "keep it in one of the two services, or give it another name",
 	}
 }

@@ -1,0 +1,117 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"banksman.dev/gitsrc"
+)
+
+// Packed is a Release in little memory: its objects are the text that its digest covers. As values they take about six
+// times as much.
+type Packed struct {
+	Service   ServiceName
+	Commit    gitsrc.SHA
+	Digest    Digest
+	Namespace string
+	HasCanary bool
+
+	sources              map[ObjectID]string
+	full, canary, shared []packedObject
+}
+
+type packedObject struct {
+	id   ObjectID
+	text []byte
+}
+
+// Pack keeps nothing of the Release's objects but their text.
+func (r Release) Pack() Packed {
+	return Packed{
+		Service: r.Service, Commit: r.Commit, Digest: r.Digest, Namespace: r.Namespace, HasCanary: r.HasCanary,
+		sources: r.Sources, full: packed(r.Full), canary: packed(r.Canary), shared: packed(r.Shared),
+	}
+}
+
+func packed(objects []Object) []packedObject {
+	var list []packedObject
+	for _, o := range objects {
+		list = append(list, packedObject{o.ID(), slices.Clip(canonical(map[string]any(o)))})
+	}
+	return list
+}
+
+// Release is what was packed, with objects of its own.
+func (p Packed) Release() (Release, error) {
+	r := Release{
+		Service: p.Service, Commit: p.Commit, Digest: p.Digest, Namespace: p.Namespace, HasCanary: p.HasCanary,
+		Sources: p.sources,
+	}
+	for _, part := range []struct {
+		from []packedObject
+		to   *[]Object
+	}{{p.full, &r.Full}, {p.canary, &r.Canary}, {p.shared, &r.Shared}} {
+		for _, o := range part.from {
+			u, err := decodeObject(o.text)
+			if err != nil {
+				return Release{}, fmt.Errorf("unpack %s: %w", o.id, err)
+			}
+			*part.to = append(*part.to, u)
+		}
+	}
+	return r, nil
+}
+
+// IDs are the identities of all objects: full's, the canary's, the shared ones.
+func (p Packed) IDs() []ObjectID {
+	var ids []ObjectID
+	for _, o := range slices.Concat(p.full, p.canary, p.shared) {
+		ids = append(ids, o.id)
+	}
+	return ids
+}
+
+// decodeObject reads what canonical wrote.
+func decodeObject(text []byte) (Object, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var o map[string]any
+	if err := decoder.Decode(&o); err != nil {
+		return nil, err
+	}
+	_, err := withNumbers(o)
+	return o, err
+}
+
+// withNumbers gives the numbers of a decoded value the types that an Object's have.
+func withNumbers(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case map[string]any:
+		for key := range v {
+			if v[key], err = withNumbers(v[key]); err != nil {
+				return nil, err
+			}
+		}
+	case []any:
+		for i := range v {
+			if v[i], err = withNumbers(v[i]); err != nil {
+				return nil, err
+			}
+		}
+	case json.Number:
+		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil && v != "-0" {
+			return n, nil
+		}
+		f, err := strconv.ParseFloat(v.String(), 64)
+		if err != nil || math.IsInf(f, 0) {
+			return nil, fmt.Errorf("%q is no number", v)
+		}
+		return f, nil
+	}
+	return v, nil
+}
