@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,6 +19,9 @@ import (
 func (r *Repository) Fetch(ctx context.Context) (SHA, error) {
 	r.fetching.Lock()
 	defer r.fetching.Unlock()
+	if err := r.remake(); err != nil {
+		return "", r.explain(ctx, err, nil, "", nil)
+	}
 	h, err := r.fetch(ctx, false)
 	if errors.Is(err, ErrDamaged) && !errors.Is(err, errIncomplete) {
 		h, err = r.fetch(ctx, true)
@@ -26,6 +30,17 @@ func (r *Repository) Fetch(ctx context.Context) (SHA, error) {
 		return "", err
 	}
 	return shaOf(h), nil
+}
+
+// remake makes the directory anew when somebody has taken it away.
+func (r *Repository) remake() error {
+	if _, err := os.Stat(filepath.Join(r.layout.dir, configFile)); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return r.store.replace(func() error {
+		_, err := openLayout(r.layout.dir, r.address.String(), r.branch)
+		return err
+	})
 }
 
 func (r *Repository) fetch(ctx context.Context, afresh bool) (want plumbing.Hash, err error) {

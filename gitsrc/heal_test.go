@@ -58,6 +58,30 @@ func TestAFlippedByteIsNeverAWrongTreeAndIsHealed(t *testing.T) {
 	}
 }
 
+func TestADirectoryThatIsTakenAwayIsMadeAgain(t *testing.T) {
+	s := newRemote(t)
+	head := s.commit("first", "a.yaml", "a: 1")
+	dir := filepath.Join(t.TempDir(), "git")
+	r := open(t, gitsrc.Options{URL: s.url(), Dir: dir})
+	fetch(t, r)
+	for _, what := range []string{"nothing is new", "a commit is new"} {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if what == "a commit is new" {
+			head = s.commit("second", "a.yaml", "a: 2")
+		}
+		equal(t, what+": head", fetch(t, r), head)
+		here, err := r.Head()
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, what+": kept head", here, head)
+		fresh := open(t, gitsrc.Options{URL: s.url(), Dir: dir})
+		equal(t, what+": on disk", mustFile(t, fresh, head, "a.yaml"), mustFile(t, r, head, "a.yaml"))
+	}
+}
+
 // readAll reports damage, and fails on wrong content.
 func readAll(t *testing.T, r *gitsrc.Repository, head gitsrc.SHA, want string) (damaged bool) {
 	t.Helper()
