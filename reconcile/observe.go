@@ -88,7 +88,7 @@ func (l *Loop) answersForHead(r Record, c gitsrc.SHA, orders Orders) bool {
 	if c != orders.Acknowledge || c != l.head {
 		return false
 	}
-	if r.AcknowledgeUsed != c {
+	if r.AcknowledgeUsed != c || r.Promoted == nil {
 		return true
 	}
 	for _, h := range r.History {
@@ -109,9 +109,7 @@ func (l *Loop) isOlder(c, than gitsrc.SHA) bool {
 	if !known {
 		var err error
 		if older, err = l.Source.IsAncestor(c, than); err != nil {
-			// What is promoted is not in the local repository: nothing can be
-			// said to be newer, except a head that the operator names now.
-			return c != l.head
+			return true // the other one is not in the local repository: nothing can be said to be newer
 		}
 		l.older[key] = older
 	}

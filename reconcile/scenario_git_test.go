@@ -135,6 +135,12 @@ func (s *stage) forceBack(_ *testscript.TestScript, args []string) error {
 		s.git(work, "commit", "-q", "-a", "-m", args[2]), s.git(work, "push", "-q", "--force", "origin", "main"))
 }
 
+// force-to takes the branch back to a commit.
+func (s *stage) forceTo(_ *testscript.TestScript, args []string) error {
+	work := filepath.Join(s.dir, "repo")
+	return firstOf(s.sync(), s.git(work, "reset", "-q", "--hard", args[0]), s.git(work, "push", "-q", "--force", "origin", "main"))
+}
+
 // damage turns a byte around in the middle of every pack of the local repository.
 func (s *stage) damage(ts *testscript.TestScript, _ []string) error {
 	packs := 0

@@ -64,6 +64,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"revert":     command(1, (*stage).revert),
 	"rewrite":    command(2, (*stage).rewrite),
 	"force-back": command(3, (*stage).forceBack),
+	"force-to":   command(1, (*stage).forceTo),
 
 	// pull requests
 	"pull":            command(3, (*stage).pull),

@@ -110,7 +110,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 		ends = append(ends, governing.Commit)
 	}
 	for _, c := range []gitsrc.SHA{o.Orders.Acknowledge, l.Trust} {
-		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit)) {
+		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit) || l.answersForHead(o.Record, c, o.Orders)) {
 			ends = append(ends, c)
 		}
 	}
