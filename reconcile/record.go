@@ -154,10 +154,13 @@ type Record struct {
 	Service   render.ServiceName
 	Namespace string // of the Delivery
 
-	Observed  gitsrc.SHA // the branch's head that was decided on last
-	Settled   gitsrc.SHA // the newest commit seen at which the service is what is promoted; may be ""
-	Promoted  *Ref       // completed its full stage last
-	Rolling   *Ref       // its full apply has begun and has not ended
+	Observed gitsrc.SHA // the branch's head that was decided on last
+	Settled  gitsrc.SHA // the newest commit seen at which the service is what is promoted; may be ""
+	Promoted *Ref       // completed its full stage last
+	// Kept is the release whose objects are kept beside the record; "" when none is
+	// known to be.
+	Kept      render.Digest
+	Rolling   *Ref // its full apply has begun and has not ended
 	Canary    *Slot
 	Proposed  *Ref   // the open pull request whose turn it is to have the slot
 	Passed    []Pass // whose canary steps passed, newest first

@@ -15,6 +15,9 @@ type Digest string
 // Short is the first 7 digits, for people.
 func (d Digest) Short() string { return string(d[:min(7, len(d))]) }
 
+// Recomputed is the digest of the objects as they are now: Digest, unless they are not those of the release any more.
+func (r Release) Recomputed() (Digest, error) { return r.digest() }
+
 // digest covers the objects of both variants and which variant each belongs to. The order of templates, documents and
 // keys does not matter. It refuses an object that no API server could store.
 func (r Release) digest() (Digest, error) {

@@ -20,6 +20,7 @@ func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 		Observed:        gitsrc.SHA(s.ObservedCommit),
 		Settled:         gitsrc.SHA(s.Settled),
 		Promoted:        maybe(s.Promoted, fromRef),
+		Kept:            render.Digest(s.Kept),
 		Rolling:         maybe(s.Rolling, fromRef),
 		Canary:          maybe(s.CanarySlot, fromSlot),
 		Proposed:        maybe(s.Proposed, fromRef),
@@ -62,6 +63,7 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 		Record: v1alpha1.Record{
 			Settled:         string(r.Settled),
 			Promoted:        maybe(r.Promoted, toRef),
+			Kept:            string(r.Kept),
 			Rolling:         maybe(r.Rolling, toRef),
 			CanarySlot:      maybe(r.Canary, toSlot),
 			Proposed:        maybe(r.Proposed, toRef),

@@ -10,6 +10,10 @@ type Record struct {
 	// The release that completed its full stage last.
 	// +optional
 	Promoted *Ref `json:"promoted,omitempty"`
+	// The digest of the release whose objects are kept in the Secret beside this
+	// Delivery.
+	// +optional
+	Kept string `json:"kept,omitempty"`
 	// The release whose full apply has begun and has not ended.
 	// +optional
 	Rolling *Ref `json:"rolling,omitempty"`
