@@ -49,6 +49,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	ahead := err != nil || !sameIntent(record, o.Record) || !l.isStored(record) ||
 		len(o.Full.Gone)+len(o.Canary.Gone) > 0 // what is made anew has another UID
 	if ahead {
+		l.keep(ctx, o, d, &record, false)
 		if err := errors.Join(err, l.store(ctx, record, d.View)); err != nil {
 			return record, false, err
 		}
@@ -69,6 +70,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 		}
 	}
 	if audit {
+		l.keep(ctx, o, d, &record, true)
 		l.audited(record.Service)
 	}
 	calmed := record
@@ -76,6 +78,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	more = !reflect.DeepEqual(calmed, o.Record) || l.refusals(record.Service) != refusedBefore
 	isSaved := ahead && reflect.DeepEqual(record, l.saved[record.Service].record)
 	if !more && !isSaved && !l.mayWait(record, d.View) {
+		l.keep(ctx, o, d, &record, false)
 		if err := l.store(ctx, record, d.View); err != nil {
 			return record, false, err
 		}
@@ -160,7 +163,7 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 // prune removes what neither target wants. It runs only after both variants
 // were applied whole.
 func (l *Loop) prune(ctx context.Context, o Observed, d Decision, wanted []render.Object, record *Record) error {
-	if d.Canary.Aim == LeaveAlone || d.Full.Aim == Freeze || l.isRefused(record.Service) {
+	if d.Canary.Aim == LeaveAlone || d.Full.Aim == Freeze || o.Head.Problem == ProblemUnread || l.isRefused(record.Service) {
 		return nil
 	}
 	kept, err := l.keptFor(d, *record)

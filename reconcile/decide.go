@@ -68,6 +68,10 @@ type draft struct {
 	rulesMoved bool // another entry governs than when the verdict was asked for
 }
 
+// unread: nothing is known of the branch. What is to be decided about it waits
+// until it can be read.
+func (d *draft) unread() bool { return d.o.Head.Problem == ProblemUnread }
+
 func (d *draft) suspended() bool {
 	return d.o.Orders.Suspend.holds(d.o.Now)
 }
@@ -129,6 +133,9 @@ func (d *draft) headMayGo() bool {
 // settleGoverning moves the governing entry to the head's when the commits
 // that changed it are approved under the present one.
 func (d *draft) settleGoverning() {
+	if d.unread() {
+		return
+	}
 	if d.record.Governing == nil {
 		d.record.Governing = copied(&d.o.StartRules)
 	}
@@ -144,7 +151,7 @@ func (d *draft) settleGoverning() {
 // pull requests.
 func (d *draft) settleRetry() {
 	t := d.o.Orders.Retry
-	if t == "" || t == d.record.RetryUsed {
+	if t == "" || t == d.record.RetryUsed || d.unread() {
 		return
 	}
 	d.record.RetryUsed = t

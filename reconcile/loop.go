@@ -34,6 +34,8 @@ type Loop struct {
 	// What the live objects of a service whose record is lost say of themselves.
 	// nil: nothing.
 	Recall func(ctx context.Context, name render.ServiceName, namespace string) ([]Recalled, error)
+	// What is kept of what is promoted, and whether anything is. nil: nothing.
+	Kept func(ctx context.Context, name render.ServiceName, namespace string) (Kept, bool, error)
 	// What the reviews say of one commit.
 	Facts func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error)
 	// What is proposed: the open pull requests into the branch, one of them as it
@@ -44,6 +46,7 @@ type Loop struct {
 	Groups    func(context.Context) ([]approvals.MergeGroup, error)
 	// Effects, in the order in which they happen.
 	Save   func(context.Context, Record, View) error
+	Keep   func(ctx context.Context, name render.ServiceName, namespace string, k Kept) error // nil: nothing is kept
 	Apply  func(context.Context, Set) (Applied, error)
 	Pause  func(ctx context.Context, s Set, paused bool) error // the rollout of a set's Deployments
 	Prune  func(context.Context, render.ServiceName, []Entry) ([]Entry, error)
@@ -93,7 +96,9 @@ type state struct {
 	refused    map[refusedKey]refusal
 	wakeAt     map[render.ServiceName]time.Time
 	older      map[[2]gitsrc.SHA]bool
-	unrendered map[render.ServiceName]string   // why full's release cannot be rendered
+	unrendered map[render.ServiceName]string // why full's release cannot be rendered
+	unread     map[render.ServiceName]error  // why the branch cannot be read for a service, though it has a head
+	keeping    keeping
 	leaving    map[render.ServiceName][]Report // ended and out of the record, perhaps not said yet
 	said       map[gitsrc.SHA]map[string]approvals.Status
 	lastLog    map[render.ServiceName]View
@@ -173,6 +178,8 @@ func (l *Loop) begin() {
 		wakeAt:     map[render.ServiceName]time.Time{},
 		older:      map[[2]gitsrc.SHA]bool{},
 		unrendered: map[render.ServiceName]string{},
+		unread:     map[render.ServiceName]error{},
+		keeping:    newKeeping(),
 		leaving:    map[render.ServiceName][]Report{},
 		said:       map[gitsrc.SHA]map[string]approvals.Status{},
 		lastLog:    map[render.ServiceName]View{},
@@ -266,12 +273,14 @@ func (l *Loop) untilNextWake() time.Duration {
 // reconcileAll looks at each service until nothing more follows, then brings
 // the commit statuses up to date.
 func (l *Loop) reconcileAll(ctx context.Context, names []render.ServiceName) {
-	if l.polls == 0 || l.head == "" || len(names) == 0 && l.unsaid == nil && !l.proposals.dirty {
+	if l.polls == 0 || len(names) == 0 && l.unsaid == nil && !l.proposals.dirty {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.finish(ctx, names)
+	if l.finish(ctx, names); l.head == "" {
+		return // there is nothing to say of a branch that was not read
+	}
 	err := l.postAll(ctx)
 	if ctx.Err() == nil {
 		l.noteSaid(err)
@@ -327,7 +336,8 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 			if at, ok := l.auditAt[name]; ok {
 				l.wake(name, at.Sub(l.Now()))
 			}
-			return nil
+			l.wakeToKeep(name)
+			return l.unread[name]
 		}
 	}
 	l.wakeAt[name] = l.Now().Add(time.Second)

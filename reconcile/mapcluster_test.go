@@ -27,10 +27,14 @@ type mapCluster struct {
 	records   map[render.ServiceName]reconcile.Record
 	views     map[render.ServiceName]reconcile.View
 	orders    map[render.ServiceName]reconcile.Orders
+	kept      map[render.ServiceName]reconcile.Kept
 	noted     map[render.ObjectID]reconcile.Ref // the release that a workload of full names
 	paused    map[render.ObjectID]bool
 	sent      int
-	happened  bool // somebody did something to it since it was last looked at
+	keeps     int
+	keptReads int
+	keptFault string // what cannot be done with it
+	happened  bool   // somebody did something to it since it was last looked at
 
 	t         *testing.T
 	tracks    map[render.ObjectID]reconcile.Track
@@ -44,7 +48,7 @@ func newMapCluster(t *testing.T) *mapCluster {
 		foreign: map[render.ObjectID]bool{},
 		bad:     map[string]bool{}, slow: map[string]bool{},
 		records: map[render.ServiceName]reconcile.Record{}, views: map[render.ServiceName]reconcile.View{},
-		orders: map[render.ServiceName]reconcile.Orders{},
+		orders: map[render.ServiceName]reconcile.Orders{}, kept: map[render.ServiceName]reconcile.Kept{},
 	}
 }
 
@@ -60,6 +64,30 @@ func (c *mapCluster) load(name render.ServiceName) (reconcile.Record, reconcile.
 func (c *mapCluster) save(_ context.Context, r reconcile.Record, v reconcile.View) error {
 	c.records[r.Service], c.views[r.Service] = r, v
 	return nil
+}
+
+func (c *mapCluster) keep(_ context.Context, name render.ServiceName, _ string, k reconcile.Kept) error {
+	c.keeps++
+	switch c.keptFault {
+	case "written":
+		return errors.New("write Secret: forbidden")
+	case "packed":
+		return fmt.Errorf("write Secret: %w", reconcile.ErrTooLargeToKeep)
+	}
+	c.kept[name] = k
+	return nil
+}
+
+func (c *mapCluster) readKept(_ context.Context, name render.ServiceName, _ string) (reconcile.Kept, bool, error) {
+	k, ok := c.kept[name]
+	c.keptReads++
+	switch c.keptFault {
+	case "read":
+		return k, ok, errors.New("read Secret: forbidden")
+	case "unpacked":
+		return k, ok, fmt.Errorf("read Secret: %w: gzip: invalid header", reconcile.ErrKeptDamaged)
+	}
+	return k, ok, nil
 }
 
 func (c *mapCluster) apply(ctx context.Context, s reconcile.Set) (reconcile.Applied, error) {

@@ -27,12 +27,13 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 		record.Service = name
 	}
 	o := Observed{Now: l.Now(), Record: record, Orders: orders}
-	w, err := l.walk(name, l.head, l.bases(record, orders))
-	if err != nil {
-		return o, err
+	delete(l.unread, name)
+	w, unread := l.lookAtBranch(&o)
+	if unread != nil && record.Namespace == "" {
+		return o, unread // nothing is known of it
 	}
-	if err := l.lookAtHead(&o, w); err != nil {
-		return o, err
+	if unread != nil {
+		return l.observeUnread(ctx, o, unread), nil
 	}
 	if record.Namespace == "" {
 		o.Record.Namespace = l.namespaceOf(name)
@@ -40,6 +41,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 	if err := l.lookForLost(ctx, &o); err != nil {
 		return o, err
 	}
+	l.lookForKept(ctx, o.Record)
 	o.StartRules, o.Landed = l.startRules(name), l.proposals.landed[o.Head.Commit]
 	o.WithoutCanary = l.withoutCanary(o)
 	l.lookAtProposals(&o)
@@ -232,7 +234,7 @@ func (l *Loop) withoutCanary(o Observed) []render.Digest {
 		if ref == nil || ref.Digest == "" {
 			continue
 		}
-		if at := l.content.release(l, o.Record.Service, ref.Commit); at.err == nil && at.unread == nil && !at.release.HasCanary {
+		if release, err := l.releaseOf(o.Record.Service, ref); err == nil && !release.HasCanary {
 			without = append(without, ref.Digest)
 		}
 	}
@@ -250,7 +252,7 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 		canary = &s.Ref
 		_, err := l.releaseOf(o.Record.Service, canary)
 		switch {
-		case s.Pull == 0 || err == nil:
+		case err == nil || s.Pull == 0 && o.Head.Problem != ProblemUnread:
 		case o.Head.Problem == ProblemNone && s.Digest == o.Head.Digest:
 			canary = &o.Head.Ref // merged: the same content
 		default:
@@ -322,11 +324,14 @@ func (l *Loop) keepsDrift(name render.ServiceName, ref *Ref) bool {
 	if ref == nil || ref.Pull != 0 {
 		return false
 	}
-	return l.content.release(l, name, ref.Commit).entry.Drift == render.DriftWarn
+	at, err := l.rendered(name, *ref)
+	if back, ok := l.keeping.of(name, *ref); ok && err != nil {
+		return back.drift == render.DriftWarn
+	}
+	return at.entry.Drift == render.DriftWarn
 }
 
-// releaseOf renders what a Ref names. Bytes that no longer give its digest are
-// an error: they are not what was approved.
+// releaseOf is the release that a Ref names: rendered, or what was kept of it.
 func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, error) {
 	if ref == nil {
 		return nil, nil
@@ -334,18 +339,35 @@ func (l *Loop) releaseOf(name render.ServiceName, ref *Ref) (*render.Release, er
 	if ref.Pull != 0 {
 		return l.proposals.release(name, *ref)
 	}
+	at, err := l.rendered(name, *ref)
+	if err == nil {
+		return l.content.whole(at.release)
+	}
+	back, ok := l.keeping.of(name, *ref)
+	switch {
+	case !ok:
+		return nil, err
+	case back.err != nil:
+		return nil, fmt.Errorf("%w; %w", err, back.err)
+	}
+	return &back.release, nil
+}
+
+// rendered renders what a Ref of the branch names. Bytes that no longer give its
+// digest are an error: they are not what was approved.
+func (l *Loop) rendered(name render.ServiceName, ref Ref) (releaseAt, error) {
 	at := l.content.release(l, name, ref.Commit)
 	if at.unread != nil {
-		return nil, at.unread
+		return at, at.unread
 	}
 	if at.err != nil {
-		return nil, fmt.Errorf("render %s at %s: %w", name, ref.Commit.Short(), at.err)
+		return at, fmt.Errorf("render %s at %s: %w", name, ref.Commit.Short(), at.err)
 	}
 	if at.release.Digest != ref.Digest {
-		return nil, fmt.Errorf("render %s at %s: the digest is %s and was %s; nothing is written",
+		return at, fmt.Errorf("render %s at %s: the digest is %s and was %s; nothing is written",
 			name, ref.Commit.Short(), at.release.Digest.Short(), ref.Digest.Short())
 	}
-	return l.content.whole(at.release)
+	return at, nil
 }
 
 // nothingToApprove is what is said when nothing needs an approval.

@@ -18,6 +18,7 @@ const (
 	ProblemUnrenderable Problem = "unrenderable" // this service cannot be rendered
 	ProblemRewritten    Problem = "rewritten"    // history no longer contains what is promoted
 	ProblemGone         Problem = "gone"         // the catalog no longer names the service
+	ProblemUnread       Problem = "unread"       // neither Git nor the local copy can be read: nothing is known of the branch
 )
 
 // A Head is the release at the branch's head, as far as this service goes.

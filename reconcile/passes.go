@@ -123,7 +123,7 @@ const calm = time.Second
 // advance makes services due and begins as many passes as there is room for.
 func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
 	p := &l.passes
-	if l.polls == 0 || l.head == "" || p.closed {
+	if l.polls == 0 || p.closed {
 		return
 	}
 	p.want(due)

@@ -25,7 +25,8 @@ func (l *Loop) fetch(ctx context.Context) fetched {
 // poll takes the outcome of a fetch and names the services to look at: all of
 // them at a new head, else the ones that wait for something outside the
 // cluster. Nothing is looked at before the first fetch has ended: the head of
-// an earlier process may have been taken back since.
+// an earlier process may have been taken back since. If it failed and there is no
+// head, what runs is kept in repair.
 func (l *Loop) poll(f fetched) []render.ServiceName {
 	l.polls++
 	l.noteFetch(f.err)
@@ -38,7 +39,7 @@ func (l *Loop) poll(f fetched) []render.ServiceName {
 	}
 	switch {
 	case l.head == "":
-		return nil
+		return l.remembered()
 	case l.polls == 1 || l.passes.first == nil:
 		known := l.known()
 		l.passes.first = map[render.ServiceName]bool{}

@@ -10,6 +10,9 @@ import (
 // fileReports brings the reports to what the draft says: the head's in full,
 // the rolling release's as far as it is, and every other commit's to an end.
 func (d *draft) fileReports() {
+	if d.unread() {
+		return // what was said stays
+	}
 	for _, c := range d.o.Changes {
 		if _, ok := d.record.report(c); !ok {
 			d.file(d.unseenReport(c))

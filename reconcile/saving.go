@@ -66,7 +66,7 @@ func (l *Loop) mayWait(r Record, v View) bool {
 		was.view.Stalled != v.Stalled || !slices.Equal(was.view.Waits, v.Waits) {
 		return false
 	}
-	if !reflect.DeepEqual(was.record, r) || !reflect.DeepEqual(was.view, v) {
+	if !reflect.DeepEqual(was.record, r) || !reflect.DeepEqual(was.view, v) || l.owesKeeping(r) {
 		l.unsaved[r.Service] = &r
 		l.unsavedAt[r.Service] = begun
 		l.wake(r.Service, l.lull()-since)
@@ -78,7 +78,7 @@ func (l *Loop) mayWait(r Record, v View) bool {
 func sameIntent(a, b Record) bool { return reflect.DeepEqual(unanswered(a), unanswered(b)) }
 
 func unanswered(r Record) Record {
-	r.Drift = nil
+	r.Drift, r.Kept = nil, ""
 	r.Inventory = slices.Clone(r.Inventory)
 	for i := range r.Inventory {
 		r.Inventory[i].UID, r.Inventory[i].Want, r.Inventory[i].Owned = "", "", ""

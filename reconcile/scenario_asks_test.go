@@ -69,6 +69,17 @@ func (s *stage) applied(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// kept WRITES READS: so often what is promoted was kept, and read back, since it
+// was last asked.
+func (s *stage) isKept(_ *testscript.TestScript, args []string) error {
+	writes, reads := fmt.Sprint(s.cluster.keeps), fmt.Sprint(s.cluster.keptReads)
+	s.cluster.keeps, s.cluster.keptReads = 0, 0
+	if writes != args[0] || reads != args[1] {
+		return fmt.Errorf("%s writes and %s reads, want %s and %s", writes, reads, args[0], args[1])
+	}
+	return nil
+}
+
 // requests WANT counts what banksman asked the forge's API since it was last
 // asked: a pattern for "GET 304: 3, POST 201: 2".
 func (s *stage) requests(ts *testscript.TestScript, args []string) error {

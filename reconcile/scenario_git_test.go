@@ -141,6 +141,12 @@ func (s *stage) forceTo(_ *testscript.TestScript, args []string) error {
 	return firstOf(s.sync(), s.git(work, "reset", "-q", "--hard", args[0]), s.git(work, "push", "-q", "--force", "origin", "main"))
 }
 
+// lose-copy: the next process begins with an empty folder.
+func (s *stage) loseCopy(_ *testscript.TestScript, _ []string) error {
+	s.loop = nil
+	return os.RemoveAll(filepath.Join(s.dir, "bare"))
+}
+
 // damage turns a byte around in the middle of every pack of the local repository.
 func (s *stage) damage(ts *testscript.TestScript, _ []string) error {
 	packs := 0

@@ -109,6 +109,10 @@ func killedAfter(l *reconcile.Loop, left int, kill func()) (killed *bool) {
 	l.Save = func(ctx context.Context, r reconcile.Record, v reconcile.View) error {
 		return step(func() error { return save(ctx, r, v) })
 	}
+	keep := l.Keep
+	l.Keep = func(ctx context.Context, name render.ServiceName, namespace string, k reconcile.Kept) error {
+		return step(func() error { return keep(ctx, name, namespace, k) })
+	}
 	l.Apply = func(ctx context.Context, set reconcile.Set) (applied reconcile.Applied, err error) {
 		err = step(func() error { applied, err = apply(ctx, set); return err })
 		return applied, err
@@ -149,6 +153,8 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 		},
 		Groups: func(ctx context.Context) ([]approvals.MergeGroup, error) { return client.MergeGroups(ctx, "main") },
 		Save:   s.cluster.save,
+		Keep:   s.cluster.keep,
+		Kept:   s.cluster.readKept,
 		Apply:  s.cluster.apply,
 		Prune:  s.cluster.prune,
 		Pause:  s.cluster.pause,

@@ -43,20 +43,23 @@ func TestScenarios(t *testing.T) {
 
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	// the world
-	"with":       command(1, (*stage).with),
-	"repository": command(0, (*stage).repository),
-	"fails":      command(1, (*stage).fails),
-	"recovers":   command(1, (*stage).recovers),
-	"slow":       command(1, (*stage).slow),
-	"later":      command(1, (*stage).later),
-	"by-hand":    command(2, (*stage).byHand),
-	"drift":      command(1, (*stage).drift),
-	"order":      command(2, (*stage).order),
-	"forge":      command(1, (*stage).forge),
-	"git":        command(1, (*stage).gitServer),
-	"forget":     command(1, (*stage).forget),
-	"grant":      command(2, (*stage).grant),
-	"damage":     command(0, (*stage).damage),
+	"with":           command(1, (*stage).with),
+	"repository":     command(0, (*stage).repository),
+	"fails":          command(1, (*stage).fails),
+	"recovers":       command(1, (*stage).recovers),
+	"slow":           command(1, (*stage).slow),
+	"later":          command(1, (*stage).later),
+	"by-hand":        command(2, (*stage).byHand),
+	"drift":          command(1, (*stage).drift),
+	"order":          command(2, (*stage).order),
+	"forge":          command(1, (*stage).forge),
+	"git":            command(1, (*stage).gitServer),
+	"forget":         command(1, (*stage).forget),
+	"grant":          command(2, (*stage).grant),
+	"damage":         command(0, (*stage).damage),
+	"lose-copy":      command(0, (*stage).loseCopy),
+	"spoil-kept":     command(1, (*stage).spoilKept),
+	"kept-cannot-be": command(1, (*stage).keptCannotBe),
 
 	// the branch
 	"add":        command(2, (*stage).add),
@@ -108,6 +111,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status":   command(3, (*stage).status),
 	"applied":  command(1, (*stage).applied),
 	"requests": command(1, (*stage).requests),
+	"kept":     command(2, (*stage).isKept),
 }
 
 func command(args int, run func(*stage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {

@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -94,6 +96,41 @@ func (s *stage) gitServer(_ *testscript.TestScript, args []string) error {
 	s.server.Fail(standin.Fault{Times: -1, Status: 503, Match: func(r *http.Request) bool {
 		return strings.HasSuffix(r.URL.Path, "/info/refs") && fetches.Add(1) > 1
 	}})
+	return nil
+}
+
+// spoil-kept HOW: somebody does something to what is kept of web.
+func (s *stage) spoilKept(_ *testscript.TestScript, args []string) error {
+	k, ok := s.cluster.kept["web"]
+	if !ok {
+		return errors.New("nothing is kept of web")
+	}
+	switch how := args[0]; how {
+	case "gone":
+		delete(s.cluster.kept, "web")
+		return nil
+	case "emptied":
+		k.Content = nil
+	case "of-another-service":
+		k = s.cluster.kept["api"]
+		k.Digest = s.cluster.kept["web"].Digest
+	case "of-another-release":
+		k.Digest = "0000000000000000000000000000000000000000000000000000000000000000"
+	default: // FROM=TO in its content
+		from, to, _ := strings.Cut(how, "=")
+		if !bytes.Contains(k.Content, []byte(from)) {
+			return fmt.Errorf("what is kept does not contain %q", from)
+		}
+		k.Content = bytes.ReplaceAll(k.Content, []byte(from), []byte(to))
+	}
+	s.cluster.kept["web"] = k
+	return nil
+}
+
+// kept-cannot-be written|packed|read|unpacked, or "-": what the API server says to
+// whoever keeps.
+func (s *stage) keptCannotBe(_ *testscript.TestScript, args []string) error {
+	s.cluster.keptFault = args[0]
 	return nil
 }
 

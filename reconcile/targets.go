@@ -26,6 +26,7 @@ func fullRules() []rule {
 func canaryRules() []rule {
 	return []rule{
 		{"suspended", suspended},
+		{"nothing is known of the branch", keepCanaryUnread},
 		{"beside what is rolling", canaryOfRolling},
 		{"head has open canary steps", canaryOfOpenHead},
 		{"proposed by a pull request", canaryOfProposed},
@@ -173,6 +174,13 @@ func keepPromotedFull(d *draft) (Target, bool) {
 		return Target{Aim: Run, Ref: *p}, true
 	}
 	return Target{Aim: LeaveAlone}, true
+}
+
+// keepCanaryUnread leaves the canary of anything but what is promoted as it is:
+// nobody has said that it goes, and nothing of it is kept.
+func keepCanaryUnread(d *draft) (Target, bool) {
+	other := d.record.Canary != nil && !d.record.runs(d.record.Canary.Digest)
+	return Target{Aim: LeaveAlone}, d.unread() && (other || d.record.Rolling != nil)
 }
 
 func canaryOfRolling(d *draft) (Target, bool) {

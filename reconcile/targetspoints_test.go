@@ -14,7 +14,7 @@ import (
 // The order is mixed, so that every value comes early.
 func everyTuple() []tuple {
 	bools := []bool{false, true}
-	problems := []Problem{ProblemNone, ProblemUnreadable, ProblemUnrenderable, ProblemRewritten, ProblemGone}
+	problems := []Problem{ProblemNone, ProblemUnreadable, ProblemUnrenderable, ProblemRewritten, ProblemGone, ProblemUnread}
 	states := []approvals.State{approvals.Unknown, approvals.Waiting, approvals.Blocked, approvals.Approved}
 	healths := []Health{Missing, Progressing, Healthy, Failed}
 	slots := []string{slotEmpty, slotHead, slotHeadPull, slotOther, slotPull}

@@ -19,6 +19,8 @@ func (d *draft) view() View {
 	switch {
 	case d.suspended():
 		v.Step, v.Reason = StepSuspended, d.suspendedReason()
+	case d.unread():
+		d.viewUnread(&v)
 	case d.record.Rolling != nil:
 		d.viewRolling(&v)
 	case d.o.Head.Problem != ProblemNone:
@@ -51,10 +53,25 @@ func (d *draft) viewProblem(v *View) {
 	case ProblemRewritten:
 		v.Step = StepRewritten
 		v.Next = "answer for the new history: " + d.order("acknowledge", d.o.Head.Branch)
-	case ProblemUnreadable, ProblemUnrenderable, ProblemNone:
+	case ProblemUnreadable, ProblemUnrenderable, ProblemUnread, ProblemNone:
 		v.Step = StepUnreadable
 		v.Next = fmt.Sprintf("push a fix, or git revert %s", d.o.Head.Commit.Short())
 	}
+}
+
+// viewUnread: nothing is known of the branch. Nobody has to act here: it is
+// fetched again at every poll.
+func (d *draft) viewUnread(v *View) {
+	v.Step, v.Waits = StepUnreadable, []string{"the Git server"}
+	switch p, r := d.record.Promoted, d.record.Rolling; {
+	case r != nil:
+		v.Reason = "the rollout of " + r.Commit.Short() + " waits" + progress(d.o.Full)
+	case p != nil:
+		v.Reason = "full keeps " + p.Commit.Short() + progress(d.o.Full)
+	default:
+		v.Reason = "nothing is released"
+	}
+	v.Reason = d.o.Head.Cause + "; until then " + v.Reason
 }
 
 // viewGone: the service left the catalog.

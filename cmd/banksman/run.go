@@ -36,7 +36,8 @@ merged, so that it is reviewed live. Only its canary's own objects are applied,
 and full never sees them before the merge and the approval.
 
 The cluster account needs to write what the manifests name, Deliveries (their
-definition, see banksman crd, is installed at the start), and one Lease.
+definition, see banksman crd, is installed at the start) with a Secret beside
+each, and one Lease.
 
 Of several that are started with the same --namespace one writes, and the others
 wait for its Lease: they take over at once when it is stopped, and within half a
@@ -184,6 +185,7 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		// What is there.
 		Live:   objects.Live,
 		Recall: objects.Recall,
+		Kept:   store.Kept,
 		// What the reviews say.
 		Facts: func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error) {
 			return reviews.Facts(ctx, commit, pl.branch, following, teams, fresh)
@@ -201,6 +203,7 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		Groups: func(ctx context.Context) ([]approvals.MergeGroup, error) { return reviews.MergeGroups(ctx, pl.branch) },
 		// Effects.
 		Save:   store.Save,
+		Keep:   store.Keep,
 		Apply:  objects.Apply,
 		Pause:  objects.Pause,
 		Prune:  objects.Prune,
