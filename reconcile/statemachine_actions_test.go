@@ -300,6 +300,7 @@ func (w *walk) clusterActions() map[string]func(*rapid.T) {
 func (w *world) forget(name render.ServiceName) {
 	delete(w.records, name)
 	delete(w.orders, name)
+	delete(w.kept, name) // it belongs to the Delivery
 	g := w.ghost(name)
 	g.promoted, g.rolling, g.recent = nil, nil, nil
 	g.lost = map[render.ObjectID]bool{}
@@ -328,11 +329,13 @@ func (w *walk) drawThing(t *rapid.T, ids []render.ObjectID) *thing {
 func (w *walk) lookOnce(t *rapid.T) {
 	var f faults
 	at := func() int { return rapid.IntRange(1, 24).Draw(t, "effect") }
-	switch kind := rapid.SampledFrom([]string{"", "", "", "", "", "forge", "git", "api", "an effect fails", "all effects fail", "crash", "crash"}).Draw(t, "fault"); kind {
+	switch kind := rapid.SampledFrom([]string{"", "", "", "", "", "forge", "git", "git and the copy", "api", "an effect fails", "all effects fail", "crash", "crash"}).Draw(t, "fault"); kind {
 	case "forge":
 		f.forge = true
 	case "git":
 		f.git = true
+	case "git and the copy":
+		f.git, f.copy = true, w.isAllOnTheBranch()
 	case "api":
 		f.api = true
 	case "an effect fails":
@@ -346,7 +349,23 @@ func (w *walk) lookOnce(t *rapid.T) {
 		w.tells("  with %+v", f)
 	}
 	w.tick(w.ctx, f)
+	if f.copy {
+		w.tells("  %s", w.summary())
+		w.tick(w.ctx, faults{}) // before anybody can rewrite what the copy had
+	}
 	w.tells("  %s", w.summary())
+}
+
+// isAllOnTheBranch: another copy has what runs and governs, too. Nothing of a
+// rollout is kept: one whose commit is in no history could not end.
+func (w *world) isAllOnTheBranch() bool {
+	for _, r := range w.records {
+		if r.Rolling != nil || r.Promoted != nil && !w.isAncestor(r.Promoted.Commit, w.head) ||
+			r.Governing != nil && r.Governing.Commit != "" && !w.isAncestor(r.Governing.Commit, w.head) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *world) summary() string {

@@ -157,6 +157,9 @@ func (w *world) untrue() string {
 	}
 	for i, name := range siteNames {
 		r := w.records[name]
+		if k := w.kept[name]; k.Digest != r.Promoted.Digest {
+			return fmt.Sprintf("%s: full runs %s, and %s is kept", name, r.Promoted.Digest.Short(), k.Digest.Short())
+		}
 		s, said := w.statuses[r.Promoted.Commit][statusContext("", name, StageFull)]
 		if said && s.State != approvals.Success {
 			return fmt.Sprintf("%s: full runs %s and its status says %s: %s", name, w.say(*r.Promoted, name), s.State, s.Description)

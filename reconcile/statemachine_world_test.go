@@ -30,6 +30,7 @@ type world struct {
 
 	origin  *origin
 	source  *gitsrc.Repository
+	clone   string
 	now     time.Time
 	from    approvals.CanaryFrom
 	commits map[gitsrc.SHA]worldCommit
@@ -42,6 +43,7 @@ type world struct {
 	records map[render.ServiceName]Record
 	orders  map[render.ServiceName]Orders
 	views   map[render.ServiceName]View
+	kept    map[render.ServiceName]Kept
 	ghosts  [2]ghost
 
 	statuses map[gitsrc.SHA]map[string]approvals.Status
@@ -70,6 +72,7 @@ type worldCommit struct {
 // faults are what goes wrong during one tick. Numbers count effects from 1; 0 is never.
 type faults struct {
 	forge, git, api bool
+	copy            bool // with git: the local copy is gone, too, and the process is another
 	failFrom        int  // every effect from this one on fails: the lease is lost, the disk is full
 	failOnce        int  // this one fails
 	crashAt         int  // the process dies at this effect,
@@ -92,6 +95,7 @@ func newWorld(t testing.TB, dir string, from approvals.CanaryFrom, counts *tally
 		origin: newOrigin(t, filepath.Join(dir, "origin")), now: noon, from: from, images: 2,
 		commits: map[gitsrc.SHA]worldCommit{}, forge: &smallForge{pulls: map[int]*smallPull{}}, cluster: newSmallCluster(),
 		records: map[render.ServiceName]Record{}, orders: map[render.ServiceName]Orders{}, views: map[render.ServiceName]View{},
+		kept:     map[render.ServiceName]Kept{},
 		counts:   counts,
 		statuses: map[gitsrc.SHA]map[string]approvals.Status{}, excused: map[gitsrc.SHA]bool{},
 	}
@@ -100,13 +104,17 @@ func newWorld(t testing.TB, dir string, from approvals.CanaryFrom, counts *tally
 	for i := range w.ghosts {
 		w.ghosts[i] = ghost{digests: map[string]render.Digest{}, contents: map[render.Digest]string{}}
 	}
-	source, err := gitsrc.Open(gitsrc.Options{URL: "file://" + w.origin.dir, Branch: "main", Dir: filepath.Join(dir, "clone"), AllowFile: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.source = source
+	w.clone = filepath.Join(dir, "clone")
+	w.open()
 	w.restart()
 	return w
+}
+
+// open opens the local copy.
+func (w *world) open() {
+	source, err := gitsrc.Open(gitsrc.Options{URL: "file://" + w.origin.dir, Branch: "main", Dir: w.clone, AllowFile: true})
+	w.origin.must(err)
+	w.source = source
 }
 
 // push makes a commit of the branch, over parent.
@@ -144,7 +152,7 @@ func (w *world) chain(from gitsrc.SHA) []gitsrc.SHA {
 func (w *world) restart() {
 	w.Loop = &Loop{
 		Source:   w.source,
-		Services: w.services, Load: w.load, Save: w.save,
+		Services: w.services, Load: w.load, Save: w.save, Keep: w.keep, Kept: w.readKept,
 		Live: w.live, Recall: w.recall, Apply: w.apply, Pause: w.pause, Prune: w.prune,
 		Facts: w.facts, Pulls: w.openPulls, Pull: w.onePull, PullFacts: w.pullFacts,
 		Groups: func(context.Context) ([]approvals.MergeGroup, error) { return nil, nil },
@@ -166,6 +174,11 @@ func (w *world) tick(ctx context.Context, f faults) {
 	ctx, w.kill = context.WithCancel(ctx)
 	defer w.kill()
 	w.faults, w.effects, w.forgeFailed = f, 0, false
+	if f.copy {
+		w.origin.must(os.RemoveAll(w.clone))
+		w.open()
+		w.restart()
+	}
 	if f.git {
 		w.origin.must(os.Rename(w.origin.dir, w.origin.dir+"-away"))
 	}
@@ -231,6 +244,31 @@ func (w *world) save(_ context.Context, r Record, v View) error {
 		w.records[r.Service], w.views[r.Service] = r, v
 		return nil
 	})
+}
+
+func (w *world) keep(_ context.Context, name render.ServiceName, _ string, k Kept) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.effect(func() error {
+		if _, _, err := k.release(name, k.Digest); err != nil {
+			w.breaks("what is kept of %s is not what it says: %v", name, err)
+		}
+		w.kept[name] = k
+		w.saves++
+		w.saved = "what is kept of " + string(name)
+		return nil
+	})
+}
+
+func (w *world) readKept(_ context.Context, name render.ServiceName, _ string) (Kept, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead || w.faults.api {
+		return Kept{}, false, errEffect
+	}
+	k, found := w.kept[name]
+	w.counts.count("what is kept was read")
+	return k, found, nil
 }
 
 func (w *world) live(_ context.Context, s Set) (Live, error) {

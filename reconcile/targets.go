@@ -79,7 +79,8 @@ func dropRolling(d *draft) (Target, bool) {
 	default:
 		return Target{}, false
 	}
-	d.record.Rolling = nil
+	// A process that died may have kept it as promoted before it said so.
+	d.record.Rolling, d.record.Kept = nil, ""
 	return Target{}, false
 }
 
