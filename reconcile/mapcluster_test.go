@@ -74,6 +74,11 @@ func (c *mapCluster) keep(_ context.Context, name render.ServiceName, _ string, 
 	case "packed":
 		return fmt.Errorf("write Secret: %w", reconcile.ErrTooLargeToKeep)
 	}
+	for id, ref := range c.noted {
+		if id.Name == string(name) && ref.Digest != k.Digest {
+			c.t.Errorf("%s is kept as of %s before full has it", name, k.Commit.Short())
+		}
+	}
 	c.kept[name] = k
 	return nil
 }
