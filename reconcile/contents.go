@@ -68,7 +68,7 @@ func newContents() contents {
 	return contents{
 		catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{},
 		unpacked: map[releaseKey]*render.Release{},
-		newest: map[render.ServiceName]gitsrc.SHA{}, moves: map[[2]gitsrc.SHA]near{},
+		newest:   map[render.ServiceName]gitsrc.SHA{}, moves: map[[2]gitsrc.SHA]near{},
 	}
 }
 

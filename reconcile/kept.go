@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 
 	"banksman.dev/gitsrc"
 	"banksman.dev/render"
@@ -67,21 +65,12 @@ func (k Kept) release(name render.ServiceName, digest render.Digest) (render.Rel
 		return render.Release{}, "", fmt.Errorf("it is of %s and not of %s", k.Digest.Short(), digest.Short())
 	}
 	var c keptContent
-	decoder := json.NewDecoder(bytes.NewReader(k.Content))
-	decoder.UseNumber()
-	if err := decoder.Decode(&c); err != nil {
+	if err := json.Unmarshal(k.Content, &c); err != nil {
 		return render.Release{}, "", fmt.Errorf("it cannot be read: %w", err)
 	}
 	r := render.Release{
 		Service: c.Service, Commit: c.Commit, Digest: digest, Namespace: c.Namespace, HasCanary: c.HasCanary,
 		Full: c.Full, Canary: c.Canary, Shared: c.Shared,
-	}
-	for _, objects := range [][]render.Object{r.Full, r.Canary, r.Shared} {
-		for _, o := range objects {
-			if err := withNumbers(o); err != nil {
-				return render.Release{}, "", fmt.Errorf("it cannot be read: %w", err)
-			}
-		}
 	}
 	is, err := r.Recomputed()
 	switch {
@@ -93,41 +82,4 @@ func (k Kept) release(name render.ServiceName, digest render.Digest) (render.Rel
 		return render.Release{}, "", fmt.Errorf("it is not what banksman keeps of %s", name)
 	}
 	return r, c.Drift, nil
-}
-
-// withNumbers gives the values of an object the types that a rendered one has.
-func withNumbers(o map[string]any) error {
-	for key, v := range o {
-		is, err := withNumber(v)
-		if err != nil {
-			return err
-		}
-		o[key] = is
-	}
-	return nil
-}
-
-func withNumber(v any) (any, error) {
-	switch v := v.(type) {
-	case map[string]any:
-		return v, withNumbers(v)
-	case []any:
-		for i := range v {
-			is, err := withNumber(v[i])
-			if err != nil {
-				return nil, err
-			}
-			v[i] = is
-		}
-	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil && v != "-0" {
-			return n, nil
-		}
-		f, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("%q is no number", v)
-		}
-		return f, nil
-	}
-	return v, nil
 }

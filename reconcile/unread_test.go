@@ -107,7 +107,7 @@ func TestWhatIsKeptIsOnlyWhatIsPromoted(t *testing.T) {
 	if _, err := l.releaseOf("web", &pull); err == nil || l.keepsDrift("web", &pull) {
 		t.Error("a pull request's is taken from what is kept")
 	}
-	l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Release{Service: "web", Digest: "P", Namespace: "rendered"}}
+	l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Packed{Service: "web", Digest: "P", Namespace: "rendered"}}
 	if r, err := l.releaseOf("web", &p); err != nil || r.Namespace != "rendered" || l.keepsDrift("web", &p) {
 		t.Errorf("what is kept goes before what is rendered: %+v %v", r, err)
 	}

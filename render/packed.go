@@ -1,12 +1,9 @@
 package render
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 
 	"banksman.dev/gitsrc"
 )
@@ -56,11 +53,11 @@ func (p Packed) Release() (Release, error) {
 		to   *[]Object
 	}{{p.full, &r.Full}, {p.canary, &r.Canary}, {p.shared, &r.Shared}} {
 		for _, o := range part.from {
-			u, err := decodeObject(o.text)
-			if err != nil {
+			var decoded Object
+			if err := json.Unmarshal(o.text, &decoded); err != nil {
 				return Release{}, fmt.Errorf("unpack %s: %w", o.id, err)
 			}
-			*part.to = append(*part.to, u)
+			*part.to = append(*part.to, decoded)
 		}
 	}
 	return r, nil
@@ -73,45 +70,4 @@ func (p Packed) IDs() []ObjectID {
 		ids = append(ids, o.id)
 	}
 	return ids
-}
-
-// decodeObject reads what canonical wrote.
-func decodeObject(text []byte) (Object, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var o map[string]any
-	if err := decoder.Decode(&o); err != nil {
-		return nil, err
-	}
-	_, err := withNumbers(o)
-	return o, err
-}
-
-// withNumbers gives the numbers of a decoded value the types that an Object's have.
-func withNumbers(v any) (any, error) {
-	var err error
-	switch v := v.(type) {
-	case map[string]any:
-		for key := range v {
-			if v[key], err = withNumbers(v[key]); err != nil {
-				return nil, err
-			}
-		}
-	case []any:
-		for i := range v {
-			if v[i], err = withNumbers(v[i]); err != nil {
-				return nil, err
-			}
-		}
-	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil && v != "-0" {
-			return n, nil
-		}
-		f, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("%q is no number", v)
-		}
-		return f, nil
-	}
-	return v, nil
 }
