@@ -26,10 +26,9 @@ type contents struct {
 	newest        map[render.ServiceName]gitsrc.SHA
 	newestCatalog gitsrc.SHA
 	moves         map[[2]gitsrc.SHA]near
-	// overlaps is about one commit, the head: services that render an object
-	// of another one.
-	overlaps   map[render.ServiceName]error
-	overlapsAt gitsrc.SHA
+	// overlaps are services that render an object of another one: at the head, and
+	// at a few commits before it.
+	overlaps map[gitsrc.SHA]map[render.ServiceName]error
 	// owners is about one commit, too: whose each object is.
 	owners       map[render.ObjectID]render.ServiceName
 	ownersCommit gitsrc.SHA
@@ -62,12 +61,14 @@ const (
 	mostCatalogs = 256
 	mostReleases = 16384
 	mostUnpacked = 256
+	mostOverlaps = 8
 )
 
 func newContents() contents {
 	return contents{
 		catalogs: map[gitsrc.SHA]catalogAt{}, releases: map[releaseKey]releaseAt{},
 		unpacked: map[releaseKey]*render.Release{},
+		overlaps: map[gitsrc.SHA]map[render.ServiceName]error{},
 		newest:   map[render.ServiceName]gitsrc.SHA{}, moves: map[[2]gitsrc.SHA]near{},
 	}
 }
@@ -168,7 +169,8 @@ func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 	if in.catalog == nil {
 		return nil // said of the catalog itself
 	}
-	if c.overlapsAt != commit {
+	found, known := c.overlaps[commit]
+	if !known {
 		c.renderAll(l, commit)
 		var all []render.Packed
 		for _, other := range in.catalog.Names() {
@@ -176,9 +178,13 @@ func (c *contents) overlap(l *Loop, name render.ServiceName, commit gitsrc.SHA) 
 				all = append(all, at.release)
 			}
 		}
-		c.overlaps, c.overlapsAt = render.Overlaps(all), commit
+		if len(c.overlaps) >= mostOverlaps {
+			clear(c.overlaps)
+		}
+		found = render.Overlaps(all)
+		c.overlaps[commit] = found
 	}
-	return c.overlaps[name]
+	return found[name]
 }
 
 func (l *Loop) renderAt(in catalogAt, name render.ServiceName, commit gitsrc.SHA) releaseAt {

@@ -23,6 +23,9 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	d.settleSuspension()
 	if !d.suspended() {
 		d.settleRecalled()
+	}
+	d.settleEarlier()
+	if !d.suspended() {
 		d.settleLeaving()
 		d.settleGoverning()
 		d.settleOrders()
@@ -55,7 +58,7 @@ func (d *draft) markSeen() {
 		return
 	}
 	d.record.Observed = d.o.Head.Branch
-	if d.o.Head.Problem == ProblemNone && !d.isNew() {
+	if d.o.Head.Problem == ProblemNone && !d.isNew() && d.ahead == nil {
 		d.record.Settled = d.o.Head.Branch
 	}
 }
@@ -66,6 +69,8 @@ type draft struct {
 	record     Record
 	wantsFresh bool
 	rulesMoved bool // another entry governs than when the verdict was asked for
+	ahead      *ahead
+	unsure     string // why it is not known whether an older commit comes up first
 }
 
 // unread: nothing is known of the branch. What is to be decided about it waits

@@ -99,6 +99,7 @@ type state struct {
 	unrendered map[render.ServiceName]string // why full's release cannot be rendered
 	unread     map[render.ServiceName]error  // why the branch cannot be read for a service, though it has a head
 	keeping    keeping
+	earlier    map[render.ServiceName]earlierLook
 	leaving    map[render.ServiceName][]Report // ended and out of the record, perhaps not said yet
 	said       map[gitsrc.SHA]map[string]approvals.Status
 	lastLog    map[render.ServiceName]View
@@ -177,6 +178,7 @@ func (l *Loop) begin() {
 		refused:    map[refusedKey]refusal{},
 		wakeAt:     map[render.ServiceName]time.Time{},
 		older:      map[[2]gitsrc.SHA]bool{},
+		earlier:    map[render.ServiceName]earlierLook{},
 		unrendered: map[render.ServiceName]string{},
 		unread:     map[render.ServiceName]error{},
 		keeping:    newKeeping(),

@@ -73,6 +73,8 @@ func (w modelWorld) atRest(d Decision) string {
 		return "no reason is given"
 	case r.Promoted != nil && w.full != string(r.Promoted.Digest):
 		return "full does not run what is promoted"
+	case r.Promoted == nil && len(r.Holds) == 0 && w.full == "" && (d.View.Step != StepCanary || !hasPassed(r, w.canary)):
+		return "nothing comes up though the first commit is trusted"
 	}
 	_, held := r.hold(render.Digest(tip))
 	waits := w.headWaits(d)
@@ -81,7 +83,7 @@ func (w modelWorld) atRest(d Decision) string {
 		return "the branch's content is neither promoted, nor held, nor waiting: " + string(d.View.Step)
 	case tip != "" && !held && !r.runs(render.Digest(tip)) && hasPassed(r, tip) && w.allApproved() && !in(w.badCanary, tip):
 		return "approved content whose canary is well does not go on"
-	case tip != "" && !held && w.canary != tip && r.Proposed == nil && w.unread == "":
+	case tip != "" && !held && w.canary != tip && r.Proposed == nil && w.unread == "" && !w.firstWaits(d):
 		return "the canary does not run the branch's content"
 	}
 	return ""
@@ -91,7 +93,7 @@ func (w modelWorld) atRest(d Decision) string {
 func (w modelWorld) unended(d Decision) string {
 	waits := w.headWaits(d)
 	for _, p := range w.record.Reports {
-		head := p.Commit == d.View.Head.Commit
+		head := p.Commit == d.View.Head.Commit || w.firstWaits(d) && p.Commit == w.record.Canary.Commit
 		for _, s := range []StageReport{p.Canary, p.Approval, p.Full} {
 			if !s.ended() && (!head || !waits) {
 				return fmt.Sprintf("a status of %s never ends: %s (head %s, step %s)", p.Commit, s.Description, d.View.Head.Commit, d.View.Step)
@@ -103,7 +105,7 @@ func (w modelWorld) unended(d Decision) string {
 
 // headWaits: for an approval, or for a canary that passed to be well again.
 func (w modelWorld) headWaits(d Decision) bool {
-	return d.View.Step == StepApproval || d.View.Step == StepCanary && hasPassed(w.record, w.branch[len(w.branch)-1].content)
+	return d.View.Step == StepApproval || d.View.Step == StepCanary && hasPassed(w.record, w.branch[len(w.branch)-1].content) || w.firstWaits(d)
 }
 
 func (w modelWorld) describe(d Decision) string {

@@ -134,6 +134,7 @@ func (w modelWorld) observe(fresh bool) Observed {
 	} else if p := w.record.Promoted; p != nil {
 		o.Full = w.live(p.Digest, w.full, w.fullUp, w.badFull)
 	}
+	o.Earlier = w.earlier(o, at.points)
 	o.Proposed, o.ProposedUnread = copied(w.proposed), w.unread
 	switch s := w.record.Canary; {
 	case s == nil:
@@ -350,6 +351,9 @@ func (w modelWorld) next(l lists) []modelWorld {
 	}
 	if w.canary != "" && w.canary != drifted {
 		event(func(n *modelWorld) { n.canary = drifted })
+	}
+	if w.full != "" {
+		event((*modelWorld).anew)
 	}
 	event(func(n *modelWorld) { *n, _, _ = n.pass(l, true) })
 	return out

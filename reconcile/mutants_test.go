@@ -39,6 +39,7 @@ func TestEveryMutantOfTheListsIsKilled(t *testing.T) {
 		{"suspended", "beside what is rolling"},
 		{"beside what is rolling", "head has open canary steps"},
 		{"beside what is rolling", "proposed by a pull request"},
+		{"an older commit may come first", "head has open canary steps"},
 		{"head has open canary steps", "proposed by a pull request"},
 		{"proposed by a pull request", "head waits for its approval"},
 		{"proposed by a pull request", "keep what is promoted"},

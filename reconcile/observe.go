@@ -47,7 +47,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 	l.lookAtProposals(&o)
 	l.lookAtCluster(ctx, &o)
 	l.hearVerdicts(ctx, &o, w, fresh)
-	return o, nil
+	return o, l.lookForEarlier(ctx, &o, w, fresh)
 }
 
 // walked is a piece of the branch's first-parent history, oldest first. Its
@@ -230,7 +230,11 @@ func (l *Loop) namespaceOf(name render.ServiceName) string {
 // withoutCanary looks at each release that a target may name.
 func (l *Loop) withoutCanary(o Observed) []render.Digest {
 	var without []render.Digest
-	for _, ref := range []*Ref{&o.Head.Ref, o.Record.Rolling, o.Record.Promoted} {
+	refs := []*Ref{&o.Head.Ref, o.Record.Rolling, o.Record.Promoted}
+	if o.Earlier != nil {
+		refs = append(refs, &o.Earlier.Ref)
+	}
+	for _, ref := range refs {
 		if ref == nil || ref.Digest == "" {
 			continue
 		}

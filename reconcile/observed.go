@@ -137,6 +137,10 @@ type Observed struct {
 	RulesVerdict approvals.Verdict
 	StartRules   Rules
 
+	// Earlier is what may come up first where nothing runs and the head is not
+	// approved; nil: there is none.
+	Earlier *Earlier
+
 	// Proposed is the release of the open pull request that has the slot of the
 	// service, if one has. ProposedUnread is why that is not known; then no canary
 	// is taken away.

@@ -22,6 +22,9 @@ func (d *draft) fileReports() {
 	if head.Commit != "" {
 		d.file(d.headReport())
 	}
+	if d.ahead != nil {
+		d.file(d.aheadReport())
+	}
 	defer d.trimReports()
 	if d.suspended() {
 		return
@@ -29,12 +32,13 @@ func (d *draft) fileReports() {
 	for i := range d.record.Reports {
 		r := &d.record.Reports[i]
 		switch {
-		case r.Commit == head.Commit:
+		case r.Commit == head.Commit, r.Commit == d.tip().Commit:
+		case d.isUnsure() && d.record.Canary != nil && r.Commit == d.record.Canary.Commit:
 		case d.record.Rolling != nil && r.Commit == d.record.Rolling.Commit:
 		case d.record.Promoted != nil && r.Commit == d.record.Promoted.Commit:
 			r.Full = d.promotedFull(r.Full)
 		default:
-			r.endOpen(errorReport("superseded by " + head.Commit.Short()))
+			r.endOpen(errorReport("superseded by " + d.tip().Commit.Short()))
 		}
 	}
 }
@@ -53,7 +57,7 @@ func (d *draft) unseenReport(c gitsrc.SHA) Report {
 func (d *draft) trimReports() {
 	for i := len(d.record.Reports) - 1; i >= 0 && len(d.record.Reports) > keepReports; i-- {
 		r := d.record.Reports[i]
-		standing := r.Commit == d.o.Head.Commit || d.record.Promoted != nil && r.Commit == d.record.Promoted.Commit
+		standing := r.Commit == d.o.Head.Commit || r.Commit == d.tip().Commit || d.record.Promoted != nil && r.Commit == d.record.Promoted.Commit
 		was, _ := d.o.Record.report(r.Commit)
 		if r.ended() && was.ended() && !standing {
 			d.record.Reports = slices.Delete(d.record.Reports, i, i+1)
@@ -140,6 +144,8 @@ func (d *draft) progressReport(r *Report) {
 		r.Canary = successReport("the catalog names no canary for this service")
 	case d.canaryPassed():
 		r.Canary = successReport("the canary is healthy")
+	case d.isUnsure():
+		r.Canary = pendingReport("waits until it is known what comes up first: " + d.unsure)
 	case !d.slotHolds(d.o.Head.Digest):
 		r.Canary = pendingReport("waits for the rollout before it")
 	case d.record.Canary.Healthy:

@@ -60,6 +60,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"lose-copy":      command(0, (*stage).loseCopy),
 	"spoil-kept":     command(1, (*stage).spoilKept),
 	"kept-cannot-be": command(1, (*stage).keptCannotBe),
+	"anew":           command(0, (*stage).anew),
 
 	// the branch
 	"add":        command(2, (*stage).add),

@@ -153,3 +153,12 @@ func (s *stage) forget(_ *testscript.TestScript, args []string) error {
 	s.cluster.happened = true
 	return nil
 }
+
+// anew: the cluster is made anew, with nothing in it.
+func (s *stage) anew(_ *testscript.TestScript, _ []string) error {
+	fresh := newMapCluster(s.t)
+	fresh.bad, fresh.slow, fresh.forbidden = s.cluster.bad, s.cluster.slow, s.cluster.forbidden
+	fresh.happened = true
+	s.cluster, s.loop = fresh, nil
+	return nil
+}

@@ -292,7 +292,13 @@ func (w *walk) clusterActions() map[string]func(*rapid.T) {
 			w.cluster.things[o.ID()] = &thing{object: o, uid: fmt.Sprintf("uid-%d", w.cluster.uids)}
 		},
 		"delete the Delivery": func(t *rapid.T) { w.forget(w.service(t)) },
-		"restart":             func(*rapid.T) { w.restart() },
+		"make the cluster anew": func(t *rapid.T) {
+			if rapid.IntRange(0, 3).Draw(t, "really") > 0 {
+				t.Skip("it stays")
+			}
+			w.anew()
+		},
+		"restart": func(*rapid.T) { w.restart() },
 	}
 }
 
@@ -310,6 +316,17 @@ func (w *world) forget(name render.ServiceName) {
 	for c := range w.statuses { // who would know that they were to end
 		w.excused[c] = true
 	}
+}
+
+// anew: the cluster is made anew, with no record and no object in it.
+func (w *world) anew() {
+	for _, name := range siteNames {
+		w.forget(name)
+		w.ghost(name).lost = map[render.ObjectID]bool{}
+	}
+	clear(w.cluster.things)
+	w.restart()
+	w.counts.count("clusters made anew")
 }
 
 func (w *walk) some(t *rapid.T, ids []render.ObjectID) []render.ObjectID {

@@ -28,6 +28,7 @@ func canaryRules() []rule {
 		{"suspended", suspended},
 		{"nothing is known of the branch", keepCanaryUnread},
 		{"beside what is rolling", canaryOfRolling},
+		{"an older commit may come first", canaryOfNobody},
 		{"head has open canary steps", canaryOfOpenHead},
 		{"proposed by a pull request", canaryOfProposed},
 		{"head waits for its approval", canaryOfHead},

@@ -30,6 +30,7 @@ type tuple struct {
 	pull              string
 	leaves            approvals.State // what the reviews say of a service's leaving the catalog
 	deletes           bool            // with it go its objects
+	earlier           string          // what is known of E, which the branch had before the head
 }
 
 const (
@@ -38,6 +39,7 @@ const (
 	slotHeadPull = "head's content, as a pull request's"
 	slotOther    = "what is promoted"
 	slotPull     = "what a pull request proposes"
+	slotEarlier  = "what the branch had before"
 
 	pullNone   = "none"
 	pullUnread = "not known"
@@ -121,6 +123,7 @@ func (w tuple) observed() Observed {
 	}
 	w.propose(&o)
 	w.fill(&o)
+	w.goBack(&o)
 	return o
 }
 
@@ -142,7 +145,7 @@ func (w tuple) propose(o *Observed) {
 }
 
 func (w tuple) fill(o *Observed) {
-	holds := map[string]Ref{slotHead: ref(w.head), slotHeadPull: pullRef(w.head), slotOther: ref("P"), slotPull: pullRef("X")}
+	holds := map[string]Ref{slotHead: ref(w.head), slotHeadPull: pullRef(w.head), slotOther: ref("P"), slotPull: pullRef("X"), slotEarlier: ref("E")}
 	in, full := holds[w.slot]
 	if !full {
 		return
@@ -155,6 +158,9 @@ func (w tuple) fill(o *Observed) {
 
 // want reads the two lists of the design off the tuple, without Decide's words.
 func (w tuple) want() (full, canary Target) {
+	if w.comesFirst() {
+		return w.asEarlier().want()
+	}
 	if w.suspended && w.rolling {
 		return Target{Aim: Freeze, Ref: ref("R")}, Target{Aim: LeaveAlone}
 	}
@@ -194,6 +200,9 @@ func (w tuple) want() (full, canary Target) {
 	waits := usable && w.head != promoted && w.twin
 	claims := !passed || w.verdict == approvals.Approved ||
 		w.verdict == approvals.Unknown && slotIsHead && w.slot != slotHeadPull
+	if w.earlier == earlierUnknown && w.startsAnew() && !slotIsHead {
+		return w.wantFull(promoted, rolls), Target{Aim: LeaveAlone}
+	}
 	return w.wantFull(promoted, rolls), w.wantCanary(promoted, rolls, waits, waits && claims, held)
 }
 
@@ -269,6 +278,8 @@ func (w tuple) tells() bool {
 		w.recent && w.head != "Q",
 		w.passed && (!w.twin || w.promoted && w.head == "P"),
 		w.pull == pullPassed && w.slot != slotPull,
+		w.slot == slotEarlier && w.earlier == earlierNone,
+		w.earlier != earlierNone && !w.tellsOfEarlier(),
 		w.suspended && w.problem != ProblemNone && w.problem != ProblemGone:
 		return false
 	case w.rolling && w.pull != pullNone:
@@ -315,7 +326,7 @@ func firstDifference(all []tuple, fullRules, canaryRules []rule) (found string, 
 
 // wantsFresh: an uncached approval lets something happen now.
 func (w tuple) wantsFresh(next Record) bool {
-	promotes := w.verdict == approvals.Approved && next.Rolling == nil
+	promotes := (w.verdict == approvals.Approved || w.comesFirst()) && next.Rolling == nil
 	return !w.fresh && (promotes || w.mayLeave() && w.deletes)
 }
 

@@ -17,11 +17,18 @@ func everyTuple() []tuple {
 	problems := []Problem{ProblemNone, ProblemUnreadable, ProblemUnrenderable, ProblemRewritten, ProblemGone, ProblemUnread}
 	states := []approvals.State{approvals.Unknown, approvals.Waiting, approvals.Blocked, approvals.Approved}
 	healths := []Health{Missing, Progressing, Healthy, Failed}
-	slots := []string{slotEmpty, slotHead, slotHeadPull, slotOther, slotPull}
+	slots := []string{slotEmpty, slotHead, slotHeadPull, slotOther, slotPull, slotEarlier}
 	pulls := []string{pullNone, pullUnread, pullNew, pullHeld, pullPassed, pullHead}
 	var w tuple
 	choices := []func(next func()){
 		func(next func()) { each([]string{"P", "Q", "N", "R"}, &w.head, next) },
+		func(next func()) {
+			if w.earlier = earlierNone; w.head == "N" {
+				each([]string{earlierUnknown, earlierApproved, earlierPassed, earlierHeld}, &w.earlier, next)
+				w.earlier = earlierNone
+			}
+			next()
+		},
 		func(next func()) { each(bools, &w.held, next) },
 		func(next func()) { each(bools, &w.twin, next) },
 		func(next func()) { each(bools, &w.passed, next) },

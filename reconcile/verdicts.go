@@ -21,6 +21,8 @@ const (
 	aboutHead    = "head"
 	aboutRolling = "rolling"
 	aboutRules   = "rules"
+	aboutEarlier = "earlier"
+	aboutBefore  = "earlier rules"
 )
 
 // heard is the forge's answer. It counts until the next poll.
@@ -60,7 +62,7 @@ func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bo
 		!gone && (o.Head.Problem != ProblemNone || o.Head.Rules.Digest == rules.Digest):
 		delete(l.verdicts, verdictKey{name, aboutRules})
 	default:
-		o.RulesVerdict = l.rulesVerdict(ctx, o, *rules, policy, gone && fresh)
+		o.RulesVerdict = l.rulesVerdict(ctx, o, aboutRules, o.Head.Branch, *rules, policy, gone && fresh)
 		o.VerdictFresh = o.VerdictFresh || gone && fresh
 	}
 }
@@ -102,9 +104,9 @@ func (l *Loop) rollingVerdict(ctx context.Context, o *Observed, policy approvals
 	return l.judge(ctx, verdictKey{o.Record.Service, aboutRolling}, needed, w.points, policy, false)
 }
 
-// rulesVerdict judges the commits that changed the service's steps since the
-// governing entry, under the present steps.
-func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, policy approvals.Policy, fresh bool) approvals.Verdict {
+// rulesVerdict judges the commits up to one that changed the service's steps
+// since the governing entry, under the present steps.
+func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, about string, upTo gitsrc.SHA, governing Rules, policy approvals.Policy, fresh bool) approvals.Verdict {
 	var ends []gitsrc.SHA
 	if governing.Commit != "" {
 		ends = append(ends, governing.Commit)
@@ -114,7 +116,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 			ends = append(ends, c)
 		}
 	}
-	w, err := l.walk(o.Record.Service, o.Head.Branch, ends)
+	w, err := l.walk(o.Record.Service, upTo, ends)
 	if err != nil || w.lost != "" {
 		return approvals.Verdict{Reason: "the history of the pipeline cannot be read"}
 	}
@@ -122,7 +124,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, governing Rules, p
 	if len(needed) == 0 {
 		return nothingToApprove(o, w, l.Trust)
 	}
-	return l.judge(ctx, verdictKey{o.Record.Service, aboutRules}, needed, w.points, policy, fresh)
+	return l.judge(ctx, verdictKey{o.Record.Service, about}, needed, w.points, policy, fresh)
 }
 
 // judge judges each commit of a range. An answer is asked for once in a poll,
@@ -181,7 +183,7 @@ func (l *Loop) factsOf(ctx context.Context, c gitsrc.SHA, following []gitsrc.SHA
 
 // asksForge says whether the service waits for an answer of the forge.
 func (l *Loop) asksForge(name render.ServiceName) bool {
-	for _, about := range []string{aboutHead, aboutRolling, aboutRules} {
+	for _, about := range []string{aboutHead, aboutRolling, aboutRules, aboutEarlier} {
 		if _, ok := l.verdicts[verdictKey{name, about}]; ok {
 			return true
 		}

@@ -14,7 +14,7 @@ import (
 // view says to a person where the service stands, why, on whom it waits and
 // what goes on from here.
 func (d *draft) view() View {
-	v := View{Head: d.o.Head.Ref, Full: d.o.Full, Canary: d.o.Canary, Pulls: d.viewPulls()}
+	v := View{Head: d.tip().Ref, Full: d.o.Full, Canary: d.o.Canary, Pulls: d.viewPulls()}
 	v.Head.Since = time.Time{}
 	switch {
 	case d.suspended():
@@ -29,8 +29,11 @@ func (d *draft) view() View {
 		d.viewPromoted(&v)
 	case !d.usable():
 		d.viewHeld(&v)
+	case d.isUnsure():
+		d.viewUnsure(&v)
 	default:
 		d.viewProgress(&v)
+		d.viewAhead(&v)
 	}
 	return v
 }
