@@ -143,9 +143,11 @@ func (l *Loop) bring(ctx context.Context, t Target, s Set, record *Record) error
 		}
 		delete(l.refused, key)
 	}
+	s.Resting = l.resting(s.Service)
 	applied, err := l.apply(ctx, s)
 	record.Inventory = withEntries(record.Inventory, applied.Entries)
 	record.noteDrift(applied.Repaired, l.Now())
+	l.noteRepairs(s.Service, applied)
 	var refused *ApplyError
 	if errors.As(err, &refused) && refused.Unapproved {
 		// Not the content's fault: it is not held, and runs from the branch.

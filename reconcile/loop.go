@@ -100,6 +100,7 @@ type state struct {
 	unread     map[render.ServiceName]error  // why the branch cannot be read for a service, though it has a head
 	keeping    keeping
 	earlier    map[render.ServiceName]earlierLook
+	fights     map[render.ServiceName]map[render.ObjectID]fight
 	leaving    map[render.ServiceName][]Report // ended and out of the record, perhaps not said yet
 	said       map[gitsrc.SHA]map[string]approvals.Status
 	lastLog    map[render.ServiceName]View
@@ -179,6 +180,7 @@ func (l *Loop) begin() {
 		wakeAt:     map[render.ServiceName]time.Time{},
 		older:      map[[2]gitsrc.SHA]bool{},
 		earlier:    map[render.ServiceName]earlierLook{},
+		fights:     map[render.ServiceName]map[render.ObjectID]fight{},
 		unrendered: map[render.ServiceName]string{},
 		unread:     map[render.ServiceName]error{},
 		keeping:    newKeeping(),
@@ -335,6 +337,7 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 			if d.Again > 0 {
 				l.wake(name, d.Again)
 			}
+			l.wakeForFights(name)
 			if at, ok := l.auditAt[name]; ok {
 				l.wake(name, at.Sub(l.Now()))
 			}

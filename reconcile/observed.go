@@ -161,6 +161,8 @@ type Observed struct {
 	// Changes are the commits since Record.Observed that changed the service,
 	// oldest first; the newest is the head's.
 	Changes []gitsrc.SHA
+	// Fights are about objects that somebody changes again after each repair.
+	Fights []Fight
 	// Distance is how many commits lie between the head and the newest one up
 	// to which everything counts as approved.
 	Distance int

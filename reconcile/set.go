@@ -30,6 +30,9 @@ type Set struct {
 	Known []Entry
 	// KeepDrift leaves what somebody changed as it is. It is shown.
 	KeepDrift bool
+	// Resting are objects whose repair waits: one that was applied with this content
+	// and changed by somebody is left so for now, without a request.
+	Resting map[render.ObjectID]bool
 	// Audit trusts nothing that is remembered: the API server is asked about each
 	// object.
 	Audit bool
@@ -41,6 +44,9 @@ type Applied struct {
 	Entries []Entry
 	// Repaired is the drift that was put back; sorted.
 	Repaired []render.ObjectID
+	// Rivals are the field managers that had changed what was put back, as far as
+	// the objects named them.
+	Rivals map[render.ObjectID]string
 }
 
 // Recalled is what a live object of the full variant says of its release.

@@ -34,7 +34,8 @@ type smallCluster struct {
 	uids   int
 	ill    map[Track]map[string]bool
 	slow   map[Track]map[string]bool
-	writes int // creates, changes and deletes
+	writes int    // creates, changes and deletes
+	rival  string // the field manager of whoever changes what was applied
 }
 
 func newSmallCluster() *smallCluster {
@@ -87,7 +88,7 @@ func (c *smallCluster) put(s Set, o render.Object) (e Entry, repaired bool) {
 		is = &thing{uid: fmt.Sprintf("uid-%d", c.uids), ours: true}
 		c.things[id] = is
 	}
-	left := is.drifted && s.KeepDrift && reflect.DeepEqual(is.object, o)
+	left := is.drifted && (s.KeepDrift || s.Resting[id]) && reflect.DeepEqual(is.object, o)
 	if !exists || is.drifted && !left || !reflect.DeepEqual(is.object, o) || is.service != s.Service {
 		c.writes++
 		repaired = exists && is.drifted && reflect.DeepEqual(is.object, o)

@@ -301,7 +301,7 @@ func (w *world) apply(_ context.Context, s Set) (Applied, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.checkApply(s)
-	var done Applied
+	done := Applied{Rivals: map[render.ObjectID]string{}}
 	if w.faults.api {
 		return done, &ApplyError{Err: errEffect}
 	}
@@ -317,6 +317,7 @@ func (w *world) apply(_ context.Context, s Set) (Applied, error) {
 			if repaired {
 				w.counts.count("drift repaired")
 				done.Repaired = append(done.Repaired, o.ID())
+				done.Rivals[o.ID()] = w.cluster.rival
 			}
 			return nil
 		})

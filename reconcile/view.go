@@ -35,6 +35,7 @@ func (d *draft) view() View {
 		d.viewProgress(&v)
 		d.viewAhead(&v)
 	}
+	d.viewFights(&v)
 	return v
 }
 

@@ -32,7 +32,7 @@ func (c *Cluster) Apply(ctx context.Context, s reconcile.Set) (reconcile.Applied
 	if err != nil {
 		return reconcile.Applied{}, refusal(render.ObjectID{}, err)
 	}
-	a := &application{Cluster: c, set: s, session: newSession(c.client, s.Proposed)}
+	a := &application{Cluster: c, set: s, session: newSession(c.client, s.Proposed), rivals: map[render.ObjectID]string{}}
 	err = a.run(ctx, objects)
 	return a.result(), err
 }
@@ -44,6 +44,7 @@ type application struct {
 	session  *session
 	all      []*todo
 	repaired []render.ObjectID
+	rivals   map[render.ObjectID]string
 }
 
 func (a *application) run(ctx context.Context, objects []render.Object) error {
@@ -207,6 +208,9 @@ func (a *application) report(t *todo) {
 		logger.Info("applied; the answer to the last try was lost")
 	case a.wasApplied(t), t.applied && !t.recalled:
 		a.repaired = append(a.repaired, t.id)
+		if rival := rivalOf(was); rival != "" {
+			a.rivals[t.id] = rival
+		}
 		logger.Info("drift repaired")
 	case was == nil:
 		logger.Info("created")
@@ -225,7 +229,7 @@ func (a *application) result() reconcile.Applied {
 			entries = append(entries, e)
 		}
 	}
-	return reconcile.Applied{Entries: entries, Repaired: a.repaired}
+	return reconcile.Applied{Entries: entries, Repaired: a.repaired, Rivals: a.rivals}
 }
 
 // entryOf is the entry of one object, without a UID when it was not seen.

@@ -69,6 +69,8 @@ func (a *application) todoOf(ctx context.Context, o render.Object, known *memory
 	said, _ := a.witness.of(id)
 	t.applied, t.recalled = said.tells(t.want), said.recalled
 	switch {
+	case a.set.Resting[t.id] && t.applied && said.drifted:
+		t.settled = true
 	case a.set.Audit:
 	case a.witness.asWanted(id, t.want), a.set.KeepDrift && a.witness.isLeft(id, t.want):
 		t.settled = true

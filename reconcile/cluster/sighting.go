@@ -190,3 +190,18 @@ func entryOf(fields []metav1.ManagedFieldsEntry) (ownEntry, time.Time) {
 	}
 	return ownEntry{}, time.Time{}
 }
+
+// rivalOf is the field manager that wrote an object last beside us; "" when the
+// object names none.
+func rivalOf(o *unstructured.Unstructured) string {
+	if o == nil {
+		return ""
+	}
+	var rival fieldOwner
+	for _, f := range ownersOf(o) {
+		if f.manager != Owner && !f.isHand() && f.subresource != "status" && (rival.manager == "" || !f.at.Before(rival.at)) {
+			rival = f
+		}
+	}
+	return rival.manager
+}
