@@ -86,9 +86,10 @@ type Settings struct {
 type state struct {
 	head       gitsrc.SHA
 	fetchErr   error
-	isOnce     bool       // the process ends after this look
-	movedFrom  gitsrc.SHA // a last look before full found another head than this one
-	polls      int        // counts the polls: what was read from the forge counts for one of them
+	isOnce     bool            // the process ends after this look
+	life       context.Context // the process'; nil: nothing is cut off when it ends
+	movedFrom  gitsrc.SHA      // a last look before full found another head than this one
+	polls      int             // counts the polls: what was read from the forge counts for one of them
 	content    contents
 	proposals  proposals
 	verdicts   map[verdictKey]heard
@@ -314,10 +315,13 @@ func (l *Loop) service(ctx context.Context, name render.ServiceName) error {
 	fresh := false
 	known := l.takeUnsaved(name) // as the pass before left it
 	for range mostPasses {
-		if l.passes.closed {
+		if l.isEnding() {
 			return nil
 		}
 		o, err := l.observe(ctx, name, known, fresh)
+		if l.isEnding() {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"banksman.dev/approvals"
+	"banksman.dev/gitsrc"
 	"banksman.dev/render"
 )
 
@@ -160,6 +163,89 @@ func TestAProcessThatIsToEndFinishesWhatItWrites(t *testing.T) {
 	}
 	if len(w.troubles) > 0 {
 		t.Errorf("the write was cut off: %v", w.troubles)
+	}
+}
+
+// An API server, a forge or a Git server that hangs does not keep a process from
+// ending, and what it did not answer decides nothing.
+func TestAProcessThatIsToEndWaitsForNoAnswer(t *testing.T) {
+	for name, hang := range map[string]func(*Loop, func(context.Context)){
+		"of the cluster": func(l *Loop, hangs func(context.Context)) {
+			live := l.Live
+			l.Live = func(ctx context.Context, s Set) (Live, error) {
+				if s.Service == "b" {
+					hangs(ctx)
+					return Live{}, ctx.Err()
+				}
+				return live(ctx, s)
+			}
+		},
+		"of what was lost": func(l *Loop, hangs func(context.Context)) {
+			l.Recall = func(ctx context.Context, name render.ServiceName, _ string) ([]Recalled, error) {
+				if name == "b" {
+					hangs(ctx)
+					return nil, ctx.Err()
+				}
+				return nil, nil
+			}
+		},
+		"of the forge": func(l *Loop, hangs func(context.Context)) {
+			l.Facts = func(ctx context.Context, _ gitsrc.SHA, _ []gitsrc.SHA, _ []string, _ bool) (approvals.Facts, error) {
+				hangs(ctx)
+				return approvals.Facts{}, ctx.Err()
+			}
+		},
+		"of what stands on a commit": func(l *Loop, hangs func(context.Context)) {
+			l.Posted = func(ctx context.Context, _ gitsrc.SHA) ([]approvals.Status, error) {
+				hangs(ctx)
+				return nil, ctx.Err()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPullWorld(t, twoServices(""))
+			if name == "of the forge" {
+				w.push(bump("v2", "b"))
+			}
+			if name == "of what was lost" {
+				delete(w.records, "b")
+			}
+			w.restart()
+			w.parallel()
+			writing, end := make(chan context.Context, 1000), make(chan struct{})
+			w.Apply = func(ctx context.Context, s Set) (Applied, error) {
+				if s.Service == "a" {
+					writing <- ctx
+					<-end
+				}
+				return Applied{}, ctx.Err()
+			}
+			hanging, ended := make(chan struct{}, 1000), make(chan struct{}, 1000)
+			hang(w.Loop, func(ctx context.Context) {
+				hanging <- struct{}{}
+				<-ctx.Done()
+				ended <- struct{}{}
+			})
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			over := make(chan error, 1)
+			go func() { over <- w.Run(ctx) }()
+			write := <-writing
+			<-hanging
+			before, _, _ := w.Load("b")
+			stop()
+			<-ended
+			if write.Err() != nil {
+				t.Error("the read ends no earlier than the writes")
+			}
+			close(end)
+			if err := <-over; err != nil {
+				t.Error(err)
+			}
+			if after, _, _ := w.Load("b"); !reflect.DeepEqual(before, after) {
+				t.Errorf("what was not answered is remembered: %+v", after)
+			}
+		})
 	}
 }
 

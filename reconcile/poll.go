@@ -83,7 +83,13 @@ func (l *Loop) moveTo(head gitsrc.SHA) bool {
 // must answer, and what it says now is what counts.
 func (l *Loop) refetch(ctx context.Context) error {
 	var f fetched
-	l.ask(func() { f = l.fetches.do(struct{}{}, func() fetched { return l.fetch(ctx) }) })
+	l.ask(func() {
+		f = l.fetches.do(struct{}{}, func() fetched {
+			ctx, end := l.reading(ctx)
+			defer end()
+			return l.fetch(ctx)
+		})
+	})
 	if f.err != nil {
 		return fmt.Errorf("look at %s once more before full: %w", l.Branch, f.err)
 	}

@@ -14,7 +14,7 @@ import (
 // that one that hangs delays no rollback.
 func (l *Loop) Run(ctx context.Context) error {
 	l.begin()
-	l.isRunning = true
+	l.isRunning, l.life = true, ctx
 	work, stop := l.untilWritten(ctx)
 	defer stop()
 	var beside sync.WaitGroup

@@ -232,7 +232,11 @@ func (l *Loop) postOne(ctx context.Context, all map[gitsrc.SHA]map[string]approv
 	said := all[c]
 	if said == nil {
 		var there []approvals.Status
-		l.outside(func() { there, err = l.Posted(ctx, c) })
+		l.outside(func() {
+			ctx, end := l.reading(ctx)
+			defer end()
+			there, err = l.Posted(ctx, c)
+		})
 		if err != nil {
 			return 0, err
 		}

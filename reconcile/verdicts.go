@@ -169,6 +169,8 @@ func (l *Loop) factsOf(ctx context.Context, c gitsrc.SHA, following []gitsrc.SHA
 		facts = l.asks.do(fmt.Sprint(key, fresh), func() approvals.Facts {
 			l.gate <- struct{}{}
 			defer func() { <-l.gate }()
+			ctx, end := l.reading(ctx)
+			defer end()
 			facts, err := l.Facts(ctx, c, following, teams, fresh)
 			if err != nil {
 				facts.Problem = err.Error()

@@ -14,10 +14,26 @@ const (
 	lookTimeout  = time.Minute
 )
 
+// reading is the context of what only asks. It ends with the process: nobody
+// waits for an answer then, while what is being written is finished.
+func (l *Loop) reading(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	if l.life == nil {
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(l.life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// isEnding: what was read may be cut off, and nothing is begun any more.
+func (l *Loop) isEnding() bool { return l.passes.closed || l.life != nil && l.life.Err() != nil }
+
 // The exchanges of a pass with the cluster. The others think meanwhile.
 
 func (l *Loop) live(ctx context.Context, s Set) (live Live, err error) {
 	l.outside(func() {
+		ctx, end := l.reading(ctx)
+		defer end()
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
 		live, err = l.Live(ctx, s)
@@ -30,6 +46,8 @@ func (l *Loop) recall(ctx context.Context, name render.ServiceName, namespace st
 		return nil, nil
 	}
 	l.outside(func() {
+		ctx, end := l.reading(ctx)
+		defer end()
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
 		found, err = l.Recall(ctx, name, namespace)
