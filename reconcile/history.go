@@ -19,27 +19,37 @@ type point struct {
 // sameContent: going from a to b changed nothing that a person would call the service.
 func sameContent(a, b point) bool { return a.digest == b.digest && a.fault == b.fault }
 
-// introduced is the index of the newest point that changed the service. The
-// first point is the base that the others are compared with.
+// introduced is the index of the newest point that changed what the service
+// renders to. The first point is the base that the others are compared with.
 func introduced(points []point) int {
+	return newestChange(points, func(int) bool { return false })
+}
+
+// newestChange is the same where touched says which points changed a template of
+// the service while nobody could tell what it came to.
+func newestChange(points []point, touched func(int) bool) int {
 	for i := len(points) - 1; i > 0; i-- {
-		if !sameContent(points[i-1], points[i]) {
+		if isChange(points, i, touched) {
 			return i
 		}
 	}
 	return 0
 }
 
+func isChange(points []point, i int, touched func(int) bool) bool {
+	return !sameContent(points[i-1], points[i]) || points[i].fault != "" && !points[i].absent && touched(i)
+}
+
 // changesSince are the commits after seen that changed the service, oldest
 // first. When seen is not among the points, only the newest counts.
-func changesSince(points []point, seen gitsrc.SHA) []gitsrc.SHA {
+func changesSince(points []point, seen gitsrc.SHA, touched func(int) bool) []gitsrc.SHA {
 	from := slices.IndexFunc(points, func(p point) bool { return p.commit == seen })
 	if from < 0 {
-		return []gitsrc.SHA{points[introduced(points)].commit}
+		return []gitsrc.SHA{points[newestChange(points, touched)].commit}
 	}
 	var changed []gitsrc.SHA
 	for i := from + 1; i < len(points); i++ {
-		if !sameContent(points[i-1], points[i]) {
+		if isChange(points, i, touched) {
 			changed = append(changed, points[i].commit)
 		}
 	}

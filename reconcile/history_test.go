@@ -100,14 +100,20 @@ func TestTheReleaseIsNamedAfterTheCommitThatBroughtIt(t *testing.T) {
 }
 
 func TestChangesAreCountedFromWhatWasSeenLast(t *testing.T) {
-	for _, c := range []struct{ history, seen, want string }{
-		{"ABC", "0", "1 2"},
-		{"ABC", "1", "2"},
-		{"ABC", "2", ""},
-		{"AABB", "1", "2"},
-		{"ABC", "unknown", "2"},
+	for _, c := range []struct{ history, seen, touched, want string }{
+		{"ABC", "0", "", "1 2"},
+		{"ABC", "1", "", "2"},
+		{"ABC", "2", "", ""},
+		{"AABB", "1", "", "2"},
+		{"ABC", "unknown", "", "2"},
+		{"A!!B", "0", "", "1 3"},
+		{"A!!B", "0", "2", "1 2 3"},
+		{"A!!!", "0", "2", "1 2"},
+		{"A!!!", "unknown", "2", "2"},
+		{"AABB", "0", "1 3", "2"}, // what it came to is known
 	} {
-		if got := said(changesSince(history(c.history), gitsrc.SHA(c.seen))); got != c.want {
+		touched := func(i int) bool { return strings.Contains(c.touched, fmt.Sprint(i)) }
+		if got := said(changesSince(history(c.history), gitsrc.SHA(c.seen), touched)); got != c.want {
 			t.Errorf("%s since %s: %q, want %q", c.history, c.seen, got, c.want)
 		}
 	}

@@ -117,7 +117,7 @@ func (w modelWorld) observe(fresh bool) Observed {
 			Branch: w.sha(tip), HasCanary: true,
 			Ref: Ref{Commit: at.points[i].commit, Digest: render.Digest(w.branch[tip].content)},
 		},
-		Changes:  changesSince(at.points, w.record.Observed),
+		Changes:  changesSince(at.points, w.record.Observed, func(int) bool { return false }),
 		Distance: len(at.points) - 1,
 	}
 	if i == 0 && at.base == w.record.Settled && w.record.Promoted != nil {

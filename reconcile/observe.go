@@ -170,7 +170,8 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	if at.unread != nil {
 		return at.unread
 	}
-	i := introduced(w.points)
+	touched := l.touched(name, w.points)
+	i := newestChange(w.points, touched)
 	h := Head{Branch: l.head, Problem: at.problem, HasCanary: at.release.HasCanary}
 	h.Ref = Ref{Commit: w.points[i].commit, Digest: at.release.Digest}
 	if i == 0 && w.base != "" && o.Record.runs(h.Digest) {
@@ -192,9 +193,14 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	o.Head = h
 	o.Distance = len(w.points) - 1
 	if i > 0 || w.base == "" { // else nothing changed since the base
-		o.Changes = changesSince(w.points, o.Record.Observed)
+		o.Changes = changesSince(w.points, o.Record.Observed, touched)
 	}
-	return nil
+	if w.lost == "" {
+		return nil
+	}
+	var err error
+	o.Changes, err = l.changesOfRewritten(name, o.Record.Observed)
+	return err
 }
 
 // oneLine is an error that may be several as a sentence.
