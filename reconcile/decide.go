@@ -35,6 +35,9 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	}
 	full := choose(d, fullRules)
 	canary := choose(d, canaryRules)
+	if d.record.Rolling == nil {
+		d.record.RollingRules = nil
+	}
 	d.fillSlot(canary)
 	d.fileReports()
 	d.markSeen()

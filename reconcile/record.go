@@ -159,8 +159,12 @@ type Record struct {
 	Promoted *Ref       // completed its full stage last
 	// Kept is the release whose objects are kept beside the record; "" when none is
 	// known to be.
-	Kept      render.Digest
-	Rolling   *Ref // its full apply has begun and has not ended
+	Kept    render.Digest
+	Rolling *Ref // its full apply has begun and has not ended
+	// RollingRules are what governed when Rolling began: a stricter policy that
+	// comes later takes nothing back that was approved.
+	RollingRules *Rules
+
 	Canary    *Slot
 	Proposed  *Ref   // the open pull request whose turn it is to have the slot
 	Passed    []Pass // whose canary steps passed, newest first
@@ -185,6 +189,7 @@ type Record struct {
 func (r Record) clone() Record {
 	r.Promoted = copied(r.Promoted)
 	r.Rolling = copied(r.Rolling)
+	r.RollingRules = copied(r.RollingRules)
 	r.Canary = copied(r.Canary)
 	r.Proposed = copied(r.Proposed)
 	r.Drift = copied(r.Drift)

@@ -12,28 +12,28 @@ import (
 // counts as approved must be approved itself, unless what it did was taken back.
 // "" when none does.
 func (w *world) unapproved(name render.ServiceName, commit gitsrc.SHA) string {
-	return w.unapprovedBut(name, commit, nil)
+	return w.unapprovedBut(name, commit, nil, w.neededOf(name))
 }
 
 // noLongerApproved is the same for what has begun: nobody takes an
-// acknowledgement back by giving another one.
+// acknowledgement back by giving another one, nor an approval by asking for more.
 func (w *world) noLongerApproved(name render.ServiceName, commit gitsrc.SHA) string {
 	for _, ack := range w.ghost(name).answered {
 		if w.isAncestor(commit, ack) {
 			return ""
 		}
 	}
-	return w.unapprovedBut(name, commit, w.ghost(name).answered)
+	return w.unapprovedBut(name, commit, w.ghost(name).answered, w.ghost(name).needs)
 }
 
-func (w *world) unapprovedBut(name render.ServiceName, commit gitsrc.SHA, answered []gitsrc.SHA) string {
+func (w *world) unapprovedBut(name render.ServiceName, commit gitsrc.SHA, answered []gitsrc.SHA, needed int) string {
 	i, g := serviceIndex(name), w.ghost(name)
 	chain := w.chain(commit)
 	return w.unapprovedSinceAny(chain, func(c gitsrc.SHA) bool {
 		content := w.commits[c].site.content(i)
 		d := g.digests[content]
 		return w.countsAsApproved(name, g.promoted, c) || slices.Contains(answered, c) || content != "" && d != "" && slices.Contains(g.recent, d)
-	}, w.neededOf(name), func(s site) (string, string) { return s.content(i), s.matter(i) })
+	}, needed, func(s site) (string, string) { return s.content(i), s.matter(i) })
 }
 
 // unapprovedSinceAny tries each commit that counts as approved: over more

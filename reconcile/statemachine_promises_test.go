@@ -14,6 +14,7 @@ import (
 type ghost struct {
 	promoted *Ref            // what full should run
 	rolling  *Ref            // what full is on its way to
+	needs    int             // approvals, when that began
 	recent   []render.Digest // promoted and not gone back from, newest first
 	ever     []render.Digest // were promoted once
 	begun    []render.Digest // were rolled out once, be it in part
@@ -101,7 +102,7 @@ func (w *world) checkBegin(was, r Record) {
 		w.breaks("%s: full begins what cannot be rendered: %s", name, w.say(*r.Rolling, name))
 		return
 	}
-	g.begun = append(g.begun, r.Rolling.Digest)
+	g.begun, g.needs = append(g.begun, r.Rolling.Digest), w.neededOf(name)
 	w.counts.count("rollouts begun")
 	if why := w.unapproved(name, r.Rolling.Commit); why != "" {
 		w.breaks("%s: full begins %s and %s", name, w.say(*r.Rolling, name), why)

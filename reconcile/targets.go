@@ -115,9 +115,6 @@ func finish(d *draft) (Target, bool) {
 	if r == nil {
 		return Target{}, false
 	}
-	if d.rulesMoved {
-		return Target{Aim: LeaveAlone}, true // until it is judged by the steps of now
-	}
 	if d.o.Full.Digest == r.Digest && d.o.Full.Health == Healthy {
 		done := *r
 		done.Since = d.o.Now
@@ -144,7 +141,7 @@ func promote(d *draft) (Target, bool) {
 		return Target{}, false
 	}
 	r := d.headRef()
-	d.record.Rolling = &r
+	d.record.Rolling, d.record.RollingRules = &r, copied(d.record.Governing)
 	return Target{Aim: Run, Ref: r}, true
 }
 
@@ -186,14 +183,10 @@ func keepCanaryUnread(d *draft) (Target, bool) {
 }
 
 func canaryOfRolling(d *draft) (Target, bool) {
-	r := d.record.Rolling
-	switch {
-	case r == nil:
-		return Target{}, false
-	case d.rulesMoved:
-		return Target{Aim: LeaveAlone}, true
+	if r := d.record.Rolling; r != nil {
+		return Target{Aim: Run, Ref: *r}, true
 	}
-	return Target{Aim: Run, Ref: *r}, true
+	return Target{}, false
 }
 
 // canaryOfOpenHead is also for a head that only needs its canary healthy to go

@@ -55,7 +55,11 @@ func (l *Loop) hearVerdicts(ctx context.Context, o *Observed, w walked, fresh bo
 	if o.Record.Rolling == nil || reverts {
 		delete(l.verdicts, verdictKey{name, aboutRolling})
 	} else {
-		o.RollingVerdict = l.rollingVerdict(ctx, o, policy)
+		under := rules
+		if o.Record.RollingRules != nil {
+			under = o.Record.RollingRules
+		}
+		o.RollingVerdict = l.rollingVerdict(ctx, o, PolicyOf(*under, l.Floor))
 	}
 	switch gone := o.Head.Problem == ProblemGone; {
 	case reverts, gone && o.Record.Leaves == o.Head.Commit,

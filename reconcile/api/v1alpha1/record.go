@@ -17,6 +17,9 @@ type Record struct {
 	// The release whose full apply has begun and has not ended.
 	// +optional
 	Rolling *Ref `json:"rolling,omitempty"`
+	// The steps that it was approved under.
+	// +optional
+	RollingRules *Rules `json:"rollingRules,omitempty"`
 	// Whose content the canary runs, and how far its steps have come.
 	// +optional
 	CanarySlot *Slot `json:"canarySlot,omitempty"`

@@ -271,6 +271,11 @@ func (in *Record) DeepCopyInto(out *Record) {
 		*out = new(Ref)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.RollingRules != nil {
+		in, out := &in.RollingRules, &out.RollingRules
+		*out = new(Rules)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.CanarySlot != nil {
 		in, out := &in.CanarySlot, &out.CanarySlot
 		*out = new(Slot)
