@@ -49,7 +49,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	ahead := err != nil || !sameIntent(record, o.Record) || !l.isStored(record) ||
 		len(o.Full.Gone)+len(o.Canary.Gone) > 0 // what is made anew has another UID
 	if ahead {
-		l.keep(ctx, o, d, &record, false)
+		l.keep(ctx, o, d, &record, keepNow)
 		if err := errors.Join(err, l.store(ctx, record, d.View)); err != nil {
 			return record, false, err
 		}
@@ -70,7 +70,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 		}
 	}
 	if audit {
-		l.keep(ctx, o, d, &record, true)
+		l.keep(ctx, o, d, &record, keepAgain)
 		l.audited(record.Service)
 	}
 	calmed := record
@@ -78,7 +78,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	more = !reflect.DeepEqual(calmed, o.Record) || l.refusals(record.Service) != refusedBefore
 	isSaved := ahead && reflect.DeepEqual(record, l.saved[record.Service].record)
 	if !more && !isSaved && !l.mayWait(record, d.View) {
-		l.keep(ctx, o, d, &record, false)
+		l.keep(ctx, o, d, &record, keepLater)
 		if err := l.store(ctx, record, d.View); err != nil {
 			return record, false, err
 		}

@@ -52,13 +52,26 @@ func (l *Loop) owesKeeping(r Record) bool {
 	return err == nil
 }
 
+// keepHow says how much it matters when what is promoted is kept.
+type keepHow int
+
+const (
+	keepNow   keepHow = iota
+	keepLater         // not before the services that wait: they may be on their way back
+	keepAgain         // also when it is known to be kept
+)
+
 // keep keeps what is promoted, once full was seen to have it: what has to be
 // written to full waits for nothing. It goes before a write of the record, which
 // then says so, too. What fails keeps nothing else from going on.
-func (l *Loop) keep(ctx context.Context, o Observed, d Decision, record *Record, again bool) {
+func (l *Loop) keep(ctx context.Context, o Observed, d Decision, record *Record, how keepHow) {
 	p := record.Promoted
 	has := p != nil && d.Full.Aim == Run && d.Full.Ref.Digest == p.Digest && o.Full.Digest == p.Digest && o.Full.Health != Missing
-	if !has || !l.owesKeeping(*record) && (!again || l.Keep == nil) {
+	if !has || !l.owesKeeping(*record) && (how != keepAgain || l.Keep == nil) {
+		return
+	}
+	if how == keepLater && l.isRunning && l.passes.waiting() > 0 {
+		l.wake(record.Service, l.lull())
 		return
 	}
 	at, err := l.rendered(record.Service, *p)
