@@ -22,7 +22,7 @@ func keeper(keep func() error) (*Loop, Observed, Decision, *Record) {
 		},
 		state: state{content: newContents(), keeping: newKeeping(), passes: newPasses(), wakeAt: map[render.ServiceName]time.Time{}, isRunning: true},
 	}
-	l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Release{Service: "web", Commit: "cP", Digest: "P"}}
+	l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Packed{Service: "web", Commit: "cP", Digest: "P"}}
 	p := ref("P")
 	return l, Observed{Full: Live{Digest: "P", Health: Progressing}}, Decision{Full: Target{Aim: Run, Ref: p}}, &Record{Service: "web", Namespace: "shop", Promoted: &p}
 }
@@ -48,7 +48,7 @@ func TestWhatIsPromotedIsKeptWhenFullHasIt(t *testing.T) {
 			l.content.releases[releaseKey{"web", "cP"}] = releaseAt{unread: errors.New("gone")}
 		}, 0},
 		"it renders to something else": {keepAgain, func(l *Loop, _ *Observed, _ *Decision, _ *Record) {
-			l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Release{Digest: "Q"}}
+			l.content.releases[releaseKey{"web", "cP"}] = releaseAt{release: render.Packed{Digest: "Q"}}
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
