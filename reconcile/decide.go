@@ -232,12 +232,15 @@ func (d *draft) settleTurn() {
 
 func (d *draft) rollingFailed() (string, bool) {
 	r, live := d.record.Rolling, d.o.Full
+	late := d.o.Now.Sub(r.Since) >= d.record.fullTimeout()
 	switch {
+	case late && d.o.RollingLost != "":
+		return fmt.Sprintf("full was not healthy within %s, and cannot be rolled out any further: %s", shortDuration(d.record.fullTimeout()), d.o.RollingLost), true
 	case live.Digest != r.Digest || live.Health == Healthy:
 		return "", false
 	case live.Health == Failed:
 		return "full failed: " + orUnsaid(live.Message), true
-	case d.o.Now.Sub(r.Since) >= d.record.fullTimeout():
+	case late:
 		return fmt.Sprintf("full was not healthy within %s: %s", shortDuration(d.record.fullTimeout()), orUnsaid(live.Message)), true
 	}
 	return "", false

@@ -270,6 +270,9 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 			o.Canary, canary = Live{Health: Missing, Message: oneLine(err)}, nil
 		}
 	}
+	if _, lost := l.releaseOf(o.Record.Service, o.Record.Rolling); isGoneForGood(lost) && o.Head.Problem != ProblemUnread {
+		o.RollingLost = oneLine(lost)
+	}
 	stable, beside, lost, err := l.sets(o.Record, full, canary)
 	if full != nil {
 		o.Full = l.liveOf(ctx, stable, errors.Join(lost, err))
@@ -277,6 +280,11 @@ func (l *Loop) lookAtCluster(ctx context.Context, o *Observed) {
 	if canary != nil {
 		o.Canary = l.liveOf(ctx, beside, err)
 	}
+}
+
+// isGoneForGood: no later try renders it, unlike what a failing disk gave.
+func isGoneForGood(lost error) bool {
+	return lost != nil && (!isUnread(lost) || errors.Is(lost, gitsrc.ErrUnknownCommit))
 }
 
 func (l *Loop) liveOf(ctx context.Context, s Set, err error) Live {

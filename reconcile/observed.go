@@ -128,6 +128,10 @@ type Observed struct {
 	// as it is known without asking the forge.
 	Landed gitsrc.SHA
 
+	// RollingLost is why what rolls out cannot be rendered, and never will be; ""
+	// while it can, and while the branch cannot be read.
+	RollingLost string
+
 	// Recalled is what the live objects of full say of themselves when the record
 	// is lost: a release of this branch that renders to the digest that they name.
 	Recalled *Ref
