@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"banksman.dev/approvals"
 	"banksman.dev/render"
@@ -17,6 +18,7 @@ type earlierLook struct {
 	question string
 	at       int // the point of what was found
 	found    *Earlier
+	beside   render.Digest // what was found and stays away, because somebody else's workloads run
 }
 
 // lookForEarlier finds the newest content before the head's that is approved,
@@ -43,11 +45,12 @@ func (l *Loop) lookForEarlier(ctx context.Context, o *Observed, w walked, fresh 
 		was.found = found
 	}
 	if !known {
-		var err error
-		if was, err = l.searchEarlier(ctx, o, w); err != nil {
+		look, err := l.searchEarlier(ctx, o, w)
+		if err != nil {
 			return err
 		}
-		was.question = question
+		look.question, look.beside = question, was.beside
+		was = look
 	}
 	l.earlier[name] = was
 	if o.Earlier = was.found; o.Earlier == nil {
@@ -152,17 +155,48 @@ func (l *Loop) earlierVerdict(ctx context.Context, o *Observed, w walked, at int
 }
 
 // leaveWhatRuns takes nothing for nothing: workloads of full that are of another
-// release than the one found belong to whoever put them there.
+// release than the one found, or that banksman did not make, belong to whoever
+// put them there.
 func (l *Loop) leaveWhatRuns(ctx context.Context, o *Observed) error {
+	name, found := o.Record.Service, o.Earlier
+	was := l.earlier[name]
+	if was.beside == found.Digest {
+		o.Earlier = nil
+		return nil
+	}
+	foreign, err := l.foreignWorkloads(ctx, o)
+	if err != nil {
+		return fmt.Errorf("look for what runs of %s: %w", name, err)
+	}
+	if len(foreign) == 0 {
+		return nil
+	}
+	was.beside = found.Digest
+	l.earlier[name], o.Earlier = was, nil
+	l.Log.Warn("an older commit is approved, and does not come up: something else runs already",
+		"service", name, "commit", found.Commit, "object", foreign[0].String())
+	return nil
+}
+
+func (l *Loop) foreignWorkloads(ctx context.Context, o *Observed) (foreign []render.ObjectID, err error) {
 	runs, err := l.recall(ctx, o.Record.Service, o.Record.Namespace)
 	if err != nil {
-		return fmt.Errorf("look for what runs of %s: %w", o.Record.Service, err)
+		return nil, err
 	}
+	ours := map[render.ObjectID]bool{}
 	for _, r := range runs {
 		if r.Digest != o.Earlier.Digest {
-			o.Earlier = nil
-			return nil
+			foreign = append(foreign, r.Object)
 		}
+		ours[r.Object] = true
 	}
-	return nil
+	if l.Workloads == nil || len(foreign) > 0 {
+		return foreign, nil
+	}
+	release, err := l.releaseOf(o.Record.Service, &o.Earlier.Ref)
+	if err != nil {
+		return nil, err
+	}
+	stands, err := l.workloads(ctx, slices.Concat(release.Full, release.Shared))
+	return slices.DeleteFunc(stands, func(id render.ObjectID) bool { return ours[id] }), err
 }

@@ -243,6 +243,25 @@ func (c *mapCluster) byHand(name, text string) {
 	c.objects[o.ID()], c.foreign[o.ID()] = o, true
 }
 
+// runsByHand puts a Deployment there that banksman did not make.
+func (c *mapCluster) runsByHand(name, image string) {
+	o := render.Object{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name, "namespace": "shop"},
+		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": name, "image": image}}}}},
+	}
+	c.objects[o.ID()], c.foreign[o.ID()] = o, true
+}
+
+func (c *mapCluster) workloads(_ context.Context, objects []render.Object) ([]render.ObjectID, error) {
+	var found []render.ObjectID
+	for _, o := range objects {
+		if _, there := c.objects[o.ID()]; there && o.Kind() == "Deployment" {
+			found = append(found, o.ID())
+		}
+	}
+	return found, nil
+}
+
 func (c *mapCluster) remove(kindAndName string) error {
 	for id := range c.objects {
 		if strings.EqualFold(id.Kind+"/"+id.Name, kindAndName) {

@@ -50,6 +50,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"slow":           command(1, (*stage).slow),
 	"later":          command(1, (*stage).later),
 	"by-hand":        command(2, (*stage).byHand),
+	"runs-by-hand":   command(2, (*stage).runsByHand),
 	"drift":          command(1, (*stage).drift),
 	"order":          command(2, (*stage).order),
 	"forge":          command(1, (*stage).forge),

@@ -48,6 +48,12 @@ func (s *stage) byHand(_ *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// runs-by-hand NAME IMAGE: a Deployment that is not banksman's.
+func (s *stage) runsByHand(_ *testscript.TestScript, args []string) error {
+	s.cluster.runsByHand(args[0], args[1])
+	return nil
+}
+
 func (s *stage) drift(_ *testscript.TestScript, args []string) error {
 	s.cluster.happened = true
 	return s.cluster.remove(args[0])

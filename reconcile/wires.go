@@ -55,6 +55,15 @@ func (l *Loop) recall(ctx context.Context, name render.ServiceName, namespace st
 	return found, err
 }
 
+func (l *Loop) workloads(ctx context.Context, of []render.Object) (found []render.ObjectID, err error) {
+	l.outside(func() {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		found, err = l.Workloads(ctx, of)
+	})
+	return found, err
+}
+
 func (l *Loop) save(ctx context.Context, r Record, v View) (err error) {
 	l.outside(func() {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)

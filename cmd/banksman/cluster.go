@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 
 	"github.com/spf13/pflag"
@@ -117,7 +118,7 @@ func troubleOf(err error) trouble {
 	case apierrors.IsNotFound(err):
 		return troubleNoDeliveries
 	case apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err), apierrors.IsTimeout(err),
-		apierrors.IsServerTimeout(err), apierrors.IsInternalError(err):
+		apierrors.IsServerTimeout(err), apierrors.IsInternalError(err), apierrors.IsConflict(err), isServersFault(err):
 		return troubleNotReady
 	case errors.As(err, &wrongCertificate):
 		return troubleCertificate
@@ -125,6 +126,12 @@ func troubleOf(err error) trouble {
 		return troubleUnreachable
 	}
 	return troubleOther
+}
+
+// isServersFault: a status of 500 and above, whatever reason it gives.
+func isServersFault(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
 // explainCluster says what is wrong between us and the API server.
