@@ -74,6 +74,11 @@ model: ## Walk the models of the decision as deep as a machine with 24 GiB can
 sweep: build cluster-build ## Kill banksman before and after every single write of five stories
 	BANKSMAN_SWEEP=all BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman go test ./fixtures/crash -v -count=1 -timeout 60m
 
+.PHONY: sequences
+sequences: build cluster-build ## Play 200 generated sequences of whatever happens on a real control plane
+	BANKSMAN_SEQUENCES=$(or $(SEQUENCES),200) BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman \
+		go test ./fixtures/sequences -v -count=1 -timeout 90m
+
 .PHONY: bench
 bench: build cluster-build ## Measure banksman on a local control plane, beside a floor (BENCHFLAGS=--services=200 for less), and run the benchmarks
 	@go build -o $(BIN)/bench ./fixtures/bench/cmd/bench
