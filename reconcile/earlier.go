@@ -58,7 +58,7 @@ func (d *draft) headWaits() bool {
 		return !approved(d.o.Verdict)
 	case ProblemUnrenderable:
 		return true
-	case ProblemUnreadable, ProblemRewritten, ProblemGone:
+	case ProblemUnreadable, ProblemUnread, ProblemRewritten, ProblemGone:
 	}
 	return false
 }

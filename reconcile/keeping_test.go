@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -16,7 +15,7 @@ func keeper(keep func() error) (*Loop, Observed, Decision, *Record) {
 	now := noon
 	l := &Loop{
 		Now: func() time.Time { now = now.Add(time.Millisecond); return now },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 		Keep: func(context.Context, render.ServiceName, string, Kept) error {
 			return keep()
 		},
