@@ -118,6 +118,13 @@ func (l *Loop) isOlder(c, than gitsrc.SHA) bool {
 	return older
 }
 
+// isNowhere: the local repository does not hold a commit, and the branch does not
+// lead to it.
+func (l *Loop) isNowhere(c gitsrc.SHA) bool {
+	_, err := l.Source.Commit(c)
+	return errors.Is(err, gitsrc.ErrUnknownCommit)
+}
+
 func (l *Loop) walk(name render.ServiceName, from gitsrc.SHA, bases []gitsrc.SHA) (walked, error) {
 	var base gitsrc.SHA
 	commits, err := l.Source.FirstParents(from, mostCommits, func(c gitsrc.Commit) bool {

@@ -33,7 +33,7 @@ func (w *world) comeToRest(ctx context.Context) string {
 	if wrong != "" {
 		return wrong
 	}
-	for range 4 { // every pull request has had its turn
+	for range 4 + len(w.forge.numbers(isOpen)) { // every pull request has had its turn
 		w.quietTick(ctx, 31*time.Minute)
 		w.quietTick(ctx, 6*time.Minute)
 	}

@@ -233,7 +233,7 @@ func (w tuple) wantCanary(promoted, rolls string, waits, claims, held bool) Targ
 		proposal = ""
 	}
 	nobodyKnows := w.pull == pullUnread && (w.slot == slotPull || w.slot == slotHeadPull)
-	inSlot := map[string]string{slotHead: w.head, slotHeadPull: w.head, slotOther: "P", slotPull: "X"}[w.slot]
+	inSlot := map[string]string{slotHead: w.head, slotHeadPull: w.head, slotOther: "P", slotPull: "X", slotEarlier: "E"}[w.slot]
 	switch {
 	case w.problem == ProblemUnread && (rolls != "" || inSlot != "" && inSlot != promoted):
 		return Target{Aim: LeaveAlone}

@@ -116,7 +116,7 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, about string, upTo
 		ends = append(ends, governing.Commit)
 	}
 	for _, c := range []gitsrc.SHA{o.Orders.Acknowledge, l.Trust} {
-		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit) || l.answersForHead(o.Record, c, o.Orders)) {
+		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit) || l.isNowhere(governing.Commit) && l.answersForHead(o.Record, c, o.Orders)) {
 			ends = append(ends, c)
 		}
 	}
