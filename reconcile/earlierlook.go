@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"banksman.dev/approvals"
 	"banksman.dev/render"
@@ -18,8 +19,19 @@ type earlierLook struct {
 	question string
 	at       int // the point of what was found
 	found    *Earlier
-	beside   render.Digest // what was found and stays away, because somebody else's workloads run
+	clear    clearing
 }
+
+// A clearing is whether a release may come up without taking workloads from
+// anybody.
+type clearing struct {
+	digest render.Digest
+	taken  bool
+	until  time.Time // when it is looked at again
+}
+
+// clearFor is how long that counts. The last look before full asks anew.
+const clearFor = 5 * time.Minute
 
 // lookForEarlier finds the newest content before the head's that is approved,
 // when nothing runs of a service and its head is not. A last look asks anew only
@@ -49,7 +61,7 @@ func (l *Loop) lookForEarlier(ctx context.Context, o *Observed, w walked, fresh 
 		if err != nil {
 			return err
 		}
-		look.question, look.beside = question, was.beside
+		look.question, look.clear = question, was.clear
 		was = look
 	}
 	l.earlier[name] = was
@@ -57,7 +69,7 @@ func (l *Loop) lookForEarlier(ctx context.Context, o *Observed, w walked, fresh 
 		return nil
 	}
 	o.WithoutCanary = l.withoutCanary(*o)
-	return l.leaveWhatRuns(ctx, o)
+	return l.leaveWhatRuns(ctx, o, fresh)
 }
 
 // startsFromNothing: nothing was ever promoted here, and the head is not known to
@@ -157,24 +169,29 @@ func (l *Loop) earlierVerdict(ctx context.Context, o *Observed, w walked, at int
 // leaveWhatRuns takes nothing for nothing: workloads of full that are of another
 // release than the one found, or that banksman did not make, belong to whoever
 // put them there.
-func (l *Loop) leaveWhatRuns(ctx context.Context, o *Observed) error {
+func (l *Loop) leaveWhatRuns(ctx context.Context, o *Observed, fresh bool) error {
 	name, found := o.Record.Service, o.Earlier
-	was := l.earlier[name]
-	if was.beside == found.Digest {
+	if _, held := o.Record.holdOn(found.Ref); held && (o.Orders.Retry == "" || o.Orders.Retry == o.Record.RetryUsed) {
+		return nil // it does not come up anyway
+	}
+	look := l.earlier[name]
+	was := look.clear
+	if fresh || was.digest != found.Digest || !was.until.After(l.Now()) {
+		foreign, err := l.foreignWorkloads(ctx, o)
+		if err != nil {
+			return fmt.Errorf("look for what runs of %s: %w", name, err)
+		}
+		look.clear = clearing{digest: found.Digest, taken: len(foreign) > 0, until: l.Now().Add(clearFor)}
+		l.earlier[name] = look
+		if look.clear.taken && (!was.taken || was.digest != found.Digest) {
+			l.Log.Warn("an older commit is approved, and does not come up: something else runs already",
+				"service", name, "commit", found.Commit, "object", foreign[0].String())
+		}
+	}
+	if look.clear.taken {
 		o.Earlier = nil
-		return nil
+		l.wake(name, look.clear.until.Sub(l.Now()))
 	}
-	foreign, err := l.foreignWorkloads(ctx, o)
-	if err != nil {
-		return fmt.Errorf("look for what runs of %s: %w", name, err)
-	}
-	if len(foreign) == 0 {
-		return nil
-	}
-	was.beside = found.Digest
-	l.earlier[name], o.Earlier = was, nil
-	l.Log.Warn("an older commit is approved, and does not come up: something else runs already",
-		"service", name, "commit", found.Commit, "object", foreign[0].String())
 	return nil
 }
 

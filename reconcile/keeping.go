@@ -107,6 +107,9 @@ func (l *Loop) noteKept(ctx context.Context, record *Record, err error) {
 		record.Kept = record.Promoted.Digest
 		return
 	}
+	if !errors.Is(err, ErrTooLargeToKeep) {
+		record.Kept = "" // it may have been written: the answer was lost
+	}
 	if ctx.Err() != nil {
 		return
 	}

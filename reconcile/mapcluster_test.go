@@ -80,6 +80,9 @@ func (c *mapCluster) keep(_ context.Context, name render.ServiceName, _ string, 
 		}
 	}
 	c.kept[name] = k
+	if c.keptFault == "answered" {
+		return errors.New("write Secret: the answer was lost")
+	}
 	return nil
 }
 

@@ -118,8 +118,8 @@ func (l *Loop) isOlder(c, than gitsrc.SHA) bool {
 	return older
 }
 
-// isNowhere: the local repository does not hold a commit, and the branch does not
-// lead to it.
+// isNowhere: the local repository does not hold a commit, so that the branch does
+// not lead to it.
 func (l *Loop) isNowhere(c gitsrc.SHA) bool {
 	_, err := l.Source.Commit(c)
 	return errors.Is(err, gitsrc.ErrUnknownCommit)

@@ -30,10 +30,14 @@ func (r Record) bake() time.Duration {
 func (r Record) canaryTimeout() time.Duration { return applyTimeout(r.canarySteps()) }
 
 func (r Record) fullTimeout() time.Duration {
-	if r.Governing == nil {
+	rules := r.Governing
+	if r.RollingRules != nil {
+		rules = r.RollingRules
+	}
+	if rules == nil {
 		return render.DefaultApplyTimeout
 	}
-	return applyTimeout(r.Governing.Pipeline.Full)
+	return applyTimeout(rules.Pipeline.Full)
 }
 
 func applyTimeout(steps []render.Step) time.Duration {

@@ -106,6 +106,7 @@ func rollback(d *draft) (Target, bool) {
 	}
 	to := d.headRef()
 	d.record.promote(to)
+	d.record.Kept = "" // something else may have been kept since
 	d.end(to, OutcomeRolledBack, "the content of "+was.Commit.Short()+", which was promoted before")
 	return Target{Aim: Run, Ref: to}, true
 }

@@ -116,7 +116,10 @@ func (l *Loop) rulesVerdict(ctx context.Context, o *Observed, about string, upTo
 		ends = append(ends, governing.Commit)
 	}
 	for _, c := range []gitsrc.SHA{o.Orders.Acknowledge, l.Trust} {
-		if c != "" && (governing.Commit == "" || !l.isOlder(c, governing.Commit) || l.isNowhere(governing.Commit) && l.answersForHead(o.Record, c, o.Orders)) {
+		// An operator answers now for the head of a history without the commit whose
+		// steps govern. Said before those governed, it is no answer.
+		now := c == o.Orders.Acknowledge && c == l.head && c != o.Record.AcknowledgeUsed && l.isNowhere(governing.Commit)
+		if c != "" && (governing.Commit == "" || now || !l.isOlder(c, governing.Commit)) {
 			ends = append(ends, c)
 		}
 	}

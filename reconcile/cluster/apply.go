@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/fluxcd/pkg/ssa"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"banksman.dev/reconcile"
@@ -140,11 +143,22 @@ func (a *application) writeOne(ctx context.Context, rm *ssa.ResourceManager, t *
 	}
 	if u := a.session.answer(id); u != nil && (err == nil || a.session.wrote(id)) {
 		a.witness.note(id, t.want, sightingOf(u))
-	} else if err != nil {
+	} else if err != nil && !isRefused(err) {
 		a.witness.doubt(id) // it may have been written: the answer was lost
 		a.mayHaveWritten(id)
 	}
 	return err
+}
+
+// isRefused: the API server says that it did not do it. Of its own failures
+// (5xx) and of timeouts nobody knows.
+func isRefused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= http.StatusBadRequest && code < http.StatusInternalServerError && code != http.StatusRequestTimeout
 }
 
 // mayHaveWritten keeps the next apply from taking our own doing for drift.
@@ -152,6 +166,12 @@ func (c *Cluster) mayHaveWritten(id render.ObjectID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unsure[id] = true
+}
+
+func (c *Cluster) isUnsure(id render.ObjectID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unsure[id]
 }
 
 // wasUnsure says whether the answer to the last write was lost.

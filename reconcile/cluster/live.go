@@ -132,6 +132,8 @@ func (c *Cluster) content(w wanted, seen metav1.Object) health.State {
 		return health.State{Health: reconcile.Missing, Message: "it is being deleted"}
 	}
 	switch t, ok := c.witness.of(w.place.id()); {
+	case !ok && c.isUnsure(w.place.id()):
+		return health.State{Health: reconcile.Progressing, Message: "the answer to its last write was lost"}
 	case !ok:
 	case t.drifted:
 		return health.State{Health: reconcile.Progressing, Message: "somebody changed it"}

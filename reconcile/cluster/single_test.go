@@ -1,11 +1,14 @@
 package cluster
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"banksman.dev/reconcile"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const lone = `
@@ -91,5 +94,43 @@ func TestWhatIsExpectedIsWatchedBeforeItIsAskedFor(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+	}
+}
+
+// Drift that cannot be repaired must not be taken for health: a release would be
+// promoted on it.
+func TestARepairThatFailsLeavesTheObjectUnwell(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit string
+		lose bool // the answer to the repair
+	}{
+		"it is refused":      {edit: `{"data": {"volume": "meddled"}, "immutable": true}`},
+		"the answer is lost": {edit: `{"data": {"volume": "meddled"}}`, lose: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			s := b.setOf(lone)
+			b.apply(s)
+			b.becomes(s, reconcile.Healthy)
+			if _, err := b.kube.CoreV1().ConfigMaps(b.namespace).Patch(t.Context(), "lone", types.MergePatchType, []byte(c.edit), metav1.PatchOptions{FieldManager: "somebody"}); err != nil {
+				t.Fatal(err)
+			}
+			b.becomes(s, reconcile.Progressing)
+			if c.lose {
+				b.sent.lose(func(r *http.Request) bool { return r.Method == http.MethodPatch })
+			}
+			if _, err := b.cluster.Apply(t.Context(), s); err == nil {
+				t.Fatal("it was repaired")
+			}
+			if live := b.live(s); live.Health == reconcile.Healthy {
+				t.Errorf("it is %v", live)
+			}
+			b.sent.lose(nil)
+			if !c.lose {
+				return
+			}
+			b.apply(s)
+			b.becomes(s, reconcile.Healthy)
+		})
 	}
 }
