@@ -373,11 +373,11 @@ func (w *walk) lookOnce(t *rapid.T) {
 	w.tells("  %s", w.summary())
 }
 
-// isAllOnTheBranch: another copy has what runs and governs, too. Nothing of a
-// rollout is kept: one whose commit is in no history could not end.
+// isAllOnTheBranch: another copy has what is promoted and governs, too. What an
+// operator answers for then is not what these promises are about.
 func (w *world) isAllOnTheBranch() bool {
 	for _, r := range w.records {
-		if r.Rolling != nil || r.Promoted != nil && !w.isAncestor(r.Promoted.Commit, w.head) ||
+		if r.Promoted != nil && !w.isAncestor(r.Promoted.Commit, w.head) ||
 			r.Governing != nil && r.Governing.Commit != "" && !w.isAncestor(r.Governing.Commit, w.head) {
 			return false
 		}
