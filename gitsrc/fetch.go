@@ -32,10 +32,13 @@ func (r *Repository) Fetch(ctx context.Context) (SHA, error) {
 	return shaOf(h), nil
 }
 
-// remake makes the directory anew when somebody has taken it away.
+// remake makes the directory anew when somebody has taken it away. One that still
+// has objects is no reason to empty it.
 func (r *Repository) remake() error {
-	if _, err := os.Stat(filepath.Join(r.layout.dir, configFile)); !errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for _, name := range []string{filepath.Join(r.layout.dir, configFile), r.layout.packDir()} {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 	}
 	return r.store.replace(func() error {
 		_, err := openLayout(r.layout.dir, r.address.String(), r.branch)

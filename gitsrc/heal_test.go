@@ -82,6 +82,27 @@ func TestADirectoryThatIsTakenAwayIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestWhatIsMissingIsNoReasonToEmptyTheRestBeforeTheServerAnswers(t *testing.T) {
+	s := newRemote(t)
+	head := s.commit("first", "a.yaml", "a: 1")
+	dir := filepath.Join(t.TempDir(), "git")
+	r := open(t, gitsrc.Options{URL: s.url(), Dir: dir})
+	fetch(t, r)
+	if err := os.Remove(filepath.Join(dir, "config")); err != nil {
+		t.Fatal(err)
+	}
+	s.answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusServiceUnavailable); return true })
+	if _, err := r.Fetch(t.Context()); err == nil {
+		t.Fatal("the server is down")
+	}
+	equal(t, "content", mustFile(t, r, head, "a.yaml"), "a: 1")
+	here, err := r.Head()
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "head", here, head)
+}
+
 // readAll reports damage, and fails on wrong content.
 func readAll(t *testing.T, r *gitsrc.Repository, head gitsrc.SHA, want string) (damaged bool) {
 	t.Helper()

@@ -22,7 +22,7 @@ type earlierLook struct {
 	clear    clearing
 }
 
-// A clearing is whether a release may come up without taking workloads from
+// A clearing is whether a release may come up without taking anything from
 // anybody.
 type clearing struct {
 	digest render.Digest
@@ -131,7 +131,7 @@ func (l *Loop) judgeEarlier(ctx context.Context, o *Observed, w walked, at int, 
 		return nil, nil //nolint:nilerr // a fault of that commit's content, which makes it none to go back to
 	}
 	head := Head{
-		Branch: l.head, HasCanary: is.release.HasCanary, Rules: rulesOf(is.entry, commit),
+		Branch: o.Head.Branch, HasCanary: is.release.HasCanary, Rules: rulesOf(is.entry, commit),
 		Ref: Ref{Commit: points[introduced(points)].commit, Digest: is.release.Digest},
 	}
 	e := &Earlier{Head: head, Landed: l.proposals.landed[head.Commit], Fresh: fresh}
@@ -166,25 +166,27 @@ func (l *Loop) earlierVerdict(ctx context.Context, o *Observed, w walked, at int
 	return l.judge(ctx, verdictKey{o.Record.Service, aboutEarlier}, needed, w.points, policy, fresh)
 }
 
-// leaveWhatRuns takes nothing for nothing: workloads of full that are of another
-// release than the one found, or that banksman did not make, belong to whoever
-// put them there.
+// leaveWhatRuns takes nothing for nothing: objects of full that are of another
+// release than the one found, or that banksman did not make for it, belong to
+// whoever put them there, perhaps to a record that was lost.
 func (l *Loop) leaveWhatRuns(ctx context.Context, o *Observed, fresh bool) error {
 	name, found := o.Record.Service, o.Earlier
-	if _, held := o.Record.holdOn(found.Ref); held && (o.Orders.Retry == "" || o.Orders.Retry == o.Record.RetryUsed) {
-		return nil // it does not come up anyway
+	_, held := o.Record.holdOn(found.Ref)
+	retried := o.Orders.Retry != "" && o.Orders.Retry != o.Record.RetryUsed
+	if held && !retried || found.Verdict.State != approvals.Approved || o.Orders.Suspend.holds(o.Now) {
+		return nil // it does not come up now
 	}
 	look := l.earlier[name]
 	was := look.clear
 	if fresh || was.digest != found.Digest || !was.until.After(l.Now()) {
-		foreign, err := l.foreignWorkloads(ctx, o)
+		foreign, err := l.foreignObjects(ctx, o)
 		if err != nil {
 			return fmt.Errorf("look for what runs of %s: %w", name, err)
 		}
 		look.clear = clearing{digest: found.Digest, taken: len(foreign) > 0, until: l.Now().Add(clearFor)}
 		l.earlier[name] = look
 		if look.clear.taken && (!was.taken || was.digest != found.Digest) {
-			l.Log.Warn("an older commit is approved, and does not come up: something else runs already",
+			l.Log.Warn("an older commit is approved, and does not come up: something else is there already",
 				"service", name, "commit", found.Commit, "object", foreign[0].String())
 		}
 	}
@@ -195,7 +197,7 @@ func (l *Loop) leaveWhatRuns(ctx context.Context, o *Observed, fresh bool) error
 	return nil
 }
 
-func (l *Loop) foreignWorkloads(ctx context.Context, o *Observed) (foreign []render.ObjectID, err error) {
+func (l *Loop) foreignObjects(ctx context.Context, o *Observed) (foreign []render.ObjectID, err error) {
 	runs, err := l.recall(ctx, o.Record.Service, o.Record.Namespace)
 	if err != nil {
 		return nil, err
@@ -207,13 +209,13 @@ func (l *Loop) foreignWorkloads(ctx context.Context, o *Observed) (foreign []ren
 		}
 		ours[r.Object] = true
 	}
-	if l.Workloads == nil || len(foreign) > 0 {
+	if len(foreign) > 0 {
 		return foreign, nil
 	}
 	release, err := l.releaseOf(o.Record.Service, &o.Earlier.Ref)
 	if err != nil {
 		return nil, err
 	}
-	stands, err := l.workloads(ctx, slices.Concat(release.Full, release.Shared))
+	stands, err := l.standing(ctx, o.Record.Service, slices.Concat(release.Full, release.Shared))
 	return slices.DeleteFunc(stands, func(id render.ObjectID) bool { return ours[id] }), err
 }

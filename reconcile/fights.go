@@ -15,7 +15,7 @@ import (
 
 const (
 	fightWindow   = time.Minute
-	mostRepairs   = 5 // of one object within the window, before it is a fight
+	mostRepairs   = 5 // of one object within the window; one more, and it is a fight
 	firstTruce    = time.Second
 	longestTruce  = time.Minute
 	mostFighters  = 3 // are named

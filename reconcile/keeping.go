@@ -150,6 +150,8 @@ func (l *Loop) lookForKept(ctx context.Context, r Record) {
 	var k Kept
 	var found bool
 	l.outside(func() {
+		ctx, end := l.reading(ctx)
+		defer end()
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
 		k, found, back.err = l.Kept(ctx, name, r.Namespace)

@@ -36,9 +36,9 @@ type Loop struct {
 	Recall func(ctx context.Context, name render.ServiceName, namespace string) ([]Recalled, error)
 	// What is kept of what is promoted, and whether anything is. nil: nothing.
 	Kept func(ctx context.Context, name render.ServiceName, namespace string) (Kept, bool, error)
-	// Which of these objects are workloads that stand in the cluster, whoever made
-	// them. nil: none.
-	Workloads func(context.Context, []render.Object) ([]render.ObjectID, error)
+	// Which of these objects stand in the cluster, whoever made them, except for
+	// what came with the service's canary. nil: none.
+	Standing func(context.Context, render.ServiceName, []render.Object) ([]render.ObjectID, error)
 	// What the reviews say of one commit.
 	Facts func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error)
 	// What is proposed: the open pull requests into the branch, one of them as it

@@ -50,7 +50,7 @@ func (l *Loop) lookForLost(ctx context.Context, o *Observed) error {
 }
 
 func (l *Loop) doubt(name render.ServiceName, why string) error {
-	l.Log.Warn("the record was lost, and what runs cannot be told; the head is released anew, canary first",
+	l.Log.Warn("the record was lost, and what runs cannot be told; it is decided as for a new service, canary first",
 		"service", name, "reason", why)
 	return nil
 }

@@ -111,7 +111,7 @@ func (c *mapCluster) put(_ context.Context, s reconcile.Set) ([]reconcile.Entry,
 		if _, there := c.objects[id]; there && s.Proposed && c.tracks[id] != reconcile.TrackCanary {
 			return entries, &reconcile.ApplyError{Object: id, Permanent: true, Err: errors.New("it is not of this service's canary")}
 		}
-		if s.Borrowed[id] && c.foreign[id] {
+		if s.Borrowed[id] && (c.foreign[id] || s.Unapproved && c.tracks[id] == reconcile.TrackStable) {
 			continue
 		}
 		delete(c.foreign, id)
@@ -255,10 +255,10 @@ func (c *mapCluster) runsByHand(name, image string) {
 	c.objects[o.ID()], c.foreign[o.ID()] = o, true
 }
 
-func (c *mapCluster) workloads(_ context.Context, objects []render.Object) ([]render.ObjectID, error) {
+func (c *mapCluster) standing(_ context.Context, _ render.ServiceName, objects []render.Object) ([]render.ObjectID, error) {
 	var found []render.ObjectID
 	for _, o := range objects {
-		if _, there := c.objects[o.ID()]; there && o.Kind() == "Deployment" {
+		if _, there := c.objects[o.ID()]; there && c.tracks[o.ID()] != reconcile.TrackCanary {
 			found = append(found, o.ID())
 		}
 	}

@@ -158,7 +158,7 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 		Apply:  s.cluster.apply,
 		Prune:  s.cluster.prune,
 		Pause:  s.cluster.pause,
-		Recall: s.cluster.recall, Workloads: s.cluster.workloads,
+		Recall: s.cluster.recall, Standing: s.cluster.standing,
 		Posted: client.Statuses,
 		Post: func(ctx context.Context, c gitsrc.SHA, status approvals.Status) error {
 			s.read(ts, status)

@@ -156,6 +156,7 @@ func (s *stage) isPaused(_ *testscript.TestScript, args []string) error {
 // forget SERVICE: somebody deletes its Delivery.
 func (s *stage) forget(_ *testscript.TestScript, args []string) error {
 	delete(s.cluster.records, render.ServiceName(args[0]))
+	delete(s.cluster.orders, render.ServiceName(args[0])) // they were in it
 	s.cluster.happened = true
 	return nil
 }

@@ -55,11 +55,16 @@ func (l *Loop) recall(ctx context.Context, name render.ServiceName, namespace st
 	return found, err
 }
 
-func (l *Loop) workloads(ctx context.Context, of []render.Object) (found []render.ObjectID, err error) {
+func (l *Loop) standing(ctx context.Context, name render.ServiceName, of []render.Object) (found []render.ObjectID, err error) {
+	if l.Standing == nil {
+		return nil, nil
+	}
 	l.outside(func() {
+		ctx, end := l.reading(ctx)
+		defer end()
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
-		found, err = l.Workloads(ctx, of)
+		found, err = l.Standing(ctx, name, of)
 	})
 	return found, err
 }

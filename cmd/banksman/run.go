@@ -183,10 +183,10 @@ func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, sour
 		Load:     store.Load,
 		Peek:     store.Peek,
 		// What is there.
-		Live:      objects.Live,
-		Recall:    objects.Recall,
-		Workloads: objects.Workloads,
-		Kept:      store.Kept,
+		Live:     objects.Live,
+		Recall:   objects.Recall,
+		Standing: objects.Standing,
+		Kept:     store.Kept,
 		// What the reviews say.
 		Facts: func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error) {
 			return reviews.Facts(ctx, commit, pl.branch, following, teams, fresh)

@@ -62,8 +62,8 @@ func (s *session) checkOwners(ctx context.Context, w wanted, live *unstructured.
 		return nil
 	}
 	err := s.Client.Patch(ctx, w.object.DeepCopy(), client.Apply, client.DryRunAll, client.FieldOwner(Owner)) //nolint:staticcheck // the same patch as ssa's, without force
-	if !apierrors.IsConflict(err) {
-		return nil // any other error comes again, and is reported, in the dry run
+	if err != nil && !apierrors.IsConflict(err) {
+		return &writeError{w.place.id(), err} // nobody knows whom a write would overrule
 	}
 	return conflictWith(firm, w, err)
 }

@@ -13,7 +13,7 @@ import (
 	"banksman.dev/render"
 )
 
-// A session is the client of one apply. Each object is read and dry-run once:
+// A session is the client of one apply. Each object is read and dry-run at most once:
 // what was learnt when the set was checked is handed to ssa when it asks again.
 // It keeps the API server's answers, which ssa drops.
 type session struct {

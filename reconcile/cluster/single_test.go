@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"banksman.dev/reconcile"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"banksman.dev/reconcile"
 )
 
 const lone = `

@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"banksman.dev/reconcile"
-	"banksman.dev/render"
 )
 
 func TestACrashingImageIsNamedAndHeard(t *testing.T) {
@@ -125,25 +124,5 @@ func TestTheTwoVariantsPodsAreKeptApart(t *testing.T) {
 	live := b.becomes(full, reconcile.Healthy)
 	if strings.Contains(live.Message, "Crash") {
 		t.Errorf("full: %+v", live)
-	}
-}
-
-func TestAWorkloadCountsWhoeverMadeIt(t *testing.T) {
-	b := newBench(t)
-	s := b.set()
-	found := func() []render.ObjectID {
-		t.Helper()
-		ids, err := b.cluster.Workloads(t.Context(), s.Objects)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ids
-	}
-	if ids := found(); len(ids) > 0 {
-		t.Errorf("in an empty namespace there is %v", ids)
-	}
-	b.kubectlApply(s)
-	if ids := found(); len(ids) != 1 || ids[0].Kind != "Deployment" {
-		t.Errorf("found %v", ids)
 	}
 }
