@@ -91,7 +91,10 @@ func TestWhatIsMissingIsNoReasonToEmptyTheRestBeforeTheServerAnswers(t *testing.
 	if err := os.Remove(filepath.Join(dir, "config")); err != nil {
 		t.Fatal(err)
 	}
-	s.answer(func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusServiceUnavailable); return true })
+	s.answer(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
 	if _, err := r.Fetch(t.Context()); err == nil {
 		t.Fatal("the server is down")
 	}
