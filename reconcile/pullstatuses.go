@@ -50,7 +50,11 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 	if !upToDate {
 		return err
 	}
-	maps.DeleteFunc(p.closed, func(head gitsrc.SHA, _ string) bool { _, open := says[head]; return open })
+	// One that was closed while this was sent ends now.
+	maps.DeleteFunc(p.closed, func(head gitsrc.SHA, _ string) bool {
+		_, mirrored := mirrors[head]
+		return mirrored || p.isOpenHead(head)
+	})
 	err = errors.Join(err, l.endClosed(ctx))
 	left := map[gitsrc.SHA]bool{}
 	for _, of := range p.left {
@@ -61,6 +65,16 @@ func (l *Loop) postPulls(ctx context.Context, mirrors map[gitsrc.SHA]saying) err
 		return !still && !left[c]
 	})
 	return err
+}
+
+// isOpenHead says whether a commit is the head of an open pull request now.
+func (p *proposals) isOpenHead(head gitsrc.SHA) bool {
+	for _, o := range p.open {
+		if o.head() == head {
+			return true
+		}
+	}
+	return false
 }
 
 // ended: nothing of it is pending any more.

@@ -74,6 +74,7 @@ func TestASetIsRefusedWholeWhen(t *testing.T) {
 	t.Run("another field owner applies a value of its own", func(t *testing.T) {
 		b := newBench(t)
 		b.apply(b.set())
+		b.becomes(b.set(), reconcile.Healthy) // else what follows may be about something else
 		body := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"fop-gate"},"data":{"mode":"loud"}}`
 		force := true
 		if _, err := b.kube.CoreV1().ConfigMaps(b.namespace).Patch(t.Context(), "fop-gate", types.ApplyPatchType, []byte(body),
