@@ -84,11 +84,7 @@ func (l *Loop) keep(ctx context.Context, o Observed, d Decision, record *Record,
 		k, err = keptOf(*release, at.entry.Drift)
 	}
 	if err == nil {
-		l.outside(func() {
-			ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-			defer cancel()
-			err = l.Keep(ctx, record.Service, record.Namespace, k)
-		})
+		l.write(ctx, lookTimeout, func(ctx context.Context) { err = l.Keep(ctx, record.Service, record.Namespace, k) })
 	}
 	l.noteKept(ctx, record, err)
 }
@@ -149,13 +145,7 @@ func (l *Loop) lookForKept(ctx context.Context, r Record) {
 	back := readBack{digest: r.Promoted.Digest}
 	var k Kept
 	var found bool
-	l.outside(func() {
-		ctx, end := l.reading(ctx)
-		defer end()
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		k, found, back.err = l.Kept(ctx, name, r.Namespace)
-	})
+	l.askCluster(ctx, func(ctx context.Context) { k, found, back.err = l.Kept(ctx, name, r.Namespace) })
 	switch {
 	case errors.Is(back.err, ErrKeptDamaged):
 	case back.err != nil:

@@ -28,82 +28,66 @@ func (l *Loop) reading(ctx context.Context) (context.Context, context.CancelFunc
 // isEnding: what was read may be cut off, and nothing is begun any more.
 func (l *Loop) isEnding() bool { return l.passes.closed || l.life != nil && l.life.Err() != nil }
 
-// The exchanges of a pass with the cluster. The others think meanwhile.
-
-func (l *Loop) live(ctx context.Context, s Set) (live Live, err error) {
+// askCluster asks the cluster something while the others think.
+func (l *Loop) askCluster(ctx context.Context, question func(context.Context)) {
 	l.outside(func() {
 		ctx, end := l.reading(ctx)
 		defer end()
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
-		live, err = l.Live(ctx, s)
+		question(ctx)
 	})
+}
+
+// write changes something in the cluster while the others think. What has begun is
+// finished, also when the process is to end.
+func (l *Loop) write(ctx context.Context, timeout time.Duration, deed func(context.Context)) {
+	l.outside(func() {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		deed(ctx)
+	})
+}
+
+// The exchanges of a pass with the cluster.
+
+func (l *Loop) live(ctx context.Context, s Set) (live Live, err error) {
+	l.askCluster(ctx, func(ctx context.Context) { live, err = l.Live(ctx, s) })
 	return live, err
 }
 
 func (l *Loop) recall(ctx context.Context, name render.ServiceName, namespace string) (found []Recalled, err error) {
-	if l.Recall == nil {
-		return nil, nil
+	if l.Recall != nil {
+		l.askCluster(ctx, func(ctx context.Context) { found, err = l.Recall(ctx, name, namespace) })
 	}
-	l.outside(func() {
-		ctx, end := l.reading(ctx)
-		defer end()
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		found, err = l.Recall(ctx, name, namespace)
-	})
 	return found, err
 }
 
 func (l *Loop) standing(ctx context.Context, name render.ServiceName, of []render.Object) (found []render.ObjectID, err error) {
-	if l.Standing == nil {
-		return nil, nil
+	if l.Standing != nil {
+		l.askCluster(ctx, func(ctx context.Context) { found, err = l.Standing(ctx, name, of) })
 	}
-	l.outside(func() {
-		ctx, end := l.reading(ctx)
-		defer end()
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		found, err = l.Standing(ctx, name, of)
-	})
 	return found, err
 }
 
 func (l *Loop) save(ctx context.Context, r Record, v View) (err error) {
-	l.outside(func() {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-		defer cancel()
-		err = l.Save(ctx, r, v)
-	})
+	l.write(ctx, lookTimeout, func(ctx context.Context) { err = l.Save(ctx, r, v) })
 	return err
 }
 
 func (l *Loop) apply(ctx context.Context, s Set) (applied Applied, err error) {
-	l.outside(func() {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
-		applied, err = l.Apply(ctx, s)
-	})
+	l.write(ctx, writeTimeout, func(ctx context.Context) { applied, err = l.Apply(ctx, s) })
 	return applied, err
 }
 
 func (l *Loop) pause(ctx context.Context, s Set, paused bool) (err error) {
-	if l.Pause == nil {
-		return nil
+	if l.Pause != nil {
+		l.write(ctx, writeTimeout, func(ctx context.Context) { err = l.Pause(ctx, s, paused) })
 	}
-	l.outside(func() {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
-		err = l.Pause(ctx, s, paused)
-	})
 	return err
 }
 
 func (l *Loop) delete(ctx context.Context, name render.ServiceName, gone []Entry) (left []Entry, err error) {
-	l.outside(func() {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-		defer cancel()
-		left, err = l.Prune(ctx, name, gone)
-	})
+	l.write(ctx, writeTimeout, func(ctx context.Context) { left, err = l.Prune(ctx, name, gone) })
 	return left, err
 }
