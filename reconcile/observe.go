@@ -131,11 +131,20 @@ func (l *Loop) withoutCanary(o Observed) []render.Digest {
 		if ref == nil || ref.Digest == "" {
 			continue
 		}
-		if release, err := l.releaseOf(o.Record.Service, ref); err == nil && !release.HasCanary {
+		if has, err := l.hasCanary(o.Record.Service, *ref); err == nil && !has {
 			without = append(without, ref.Digest)
 		}
 	}
 	return without
+}
+
+// hasCanary unpacks no objects of what can be rendered.
+func (l *Loop) hasCanary(name render.ServiceName, ref Ref) (bool, error) {
+	if at, err := l.rendered(name, ref); ref.Pull == 0 && err == nil {
+		return at.release.HasCanary, nil
+	}
+	release, err := l.releaseOf(name, &ref)
+	return err == nil && release.HasCanary, err
 }
 
 // lookAtCluster looks at what each variant was last brought to.
