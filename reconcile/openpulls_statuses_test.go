@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -257,4 +258,31 @@ func TestACommitThatTakesNoStatusKeepsNoPullRequestFromItsOwn(t *testing.T) {
 		t.Errorf("the look says %v, want %v", err, errGone)
 	}
 	w.wantStatus(head, StageCanary, "success: the canary is healthy")
+}
+
+func TestAPullRequestThatIsClosedWhileOthersAreSpokenOfEndsAllTheSame(t *testing.T) {
+	w := newPullWorld(t, twoServices(""))
+	w.health = slowPulls
+	closing := w.pull(12, bump("v2", "a"))
+	w.look()
+	w.wantStatus(closing, StageCanary, "pending: the canary is rolling out")
+	w.pull(13, bump("v2", "b"))
+	closed := false
+	w.Post = func(ctx context.Context, c gitsrc.SHA, s approvals.Status) error {
+		if !closed && c != closing {
+			closed = true
+			w.open = w.open[1:]
+			w.Loop.mu.Lock() // as an answer of the forge is taken that comes meanwhile
+			p := &w.proposals
+			p.open = slices.DeleteFunc(p.open, func(o *openPull) bool { return o.Number == 12 })
+			p.closed[closing] = "#12 was closed without a merge"
+			w.Loop.mu.Unlock()
+		}
+		return w.post(ctx, c, s)
+	}
+	w.look()
+	if !closed {
+		t.Fatal("nothing was sent while #12 was open")
+	}
+	w.wantStatus(closing, StageCanary, "error: #12 was closed without a merge")
 }
