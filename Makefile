@@ -5,6 +5,8 @@ BIN        := $(CURDIR)/bin
 TOOL       := go tool -modfile=$(CURDIR)/.tools/go.mod
 # The race detector needs a C compiler; a machine without one still tests.
 RACE       := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+# What walks all inputs of pure functions runs without it.
+EXHAUSTIVE := TestBothListsGive|TestNewContentGoes|TestDecideChangesNothing|TestNoInterleaving|TestTheModelOfPull|TestEveryMutantOfTheLists
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS    := -s -w -X main.version=$(VERSION)
 
@@ -58,6 +60,7 @@ test: build cluster-build browser ## Test everything, on a real control plane
 	trap 'kill $$beat; $(BIN)/cluster down --dir $(BIN)/test-cluster' EXIT; \
 	BANKSMAN_TEST_KUBECONFIG=$(BIN)/test-cluster.yaml BANKSMAN_CLUSTER=$(BIN)/cluster BANKSMAN_BIN=$(BIN)/banksman \
 		$(TOOL) gotestsum --format pkgname -- $(RACE) -timeout 40m ./... $(TESTFLAGS)
+	$(if $(RACE),go test ./reconcile -run '$(EXHAUSTIVE)')
 	BANKSMAN_CLUSTER_TEST=1 go -C fixtures/cluster test ./...
 
 .PHONY: test-short

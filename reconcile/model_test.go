@@ -301,6 +301,7 @@ func modelEvents(t *testing.T) int {
 }
 
 func TestNoInterleavingOfEventsBreaksThePromises(t *testing.T) {
+	exhaustive(t)
 	events := modelEvents(t)
 	e := explore(modelOfOne(realLists()), []modelWorld{newModelWorld()}, events)
 	if broken := e.broken.Load(); broken != nil {

@@ -14,6 +14,7 @@ import (
 // same targets over the whole input space would mean that a rule, its place or
 // one of its conditions is not tested.
 func TestEveryMutantOfTheListsIsKilled(t *testing.T) {
+	exhaustive(t)
 	type mutant struct {
 		name         string
 		full, canary []rule
@@ -207,6 +208,7 @@ func (w pairWorld) twoOpen() []pairWorld {
 }
 
 func TestTheModelOfPullRequestsKillsMutantsOfTheSlotsAndOfTheRules(t *testing.T) {
+	exhaustive(t)
 	for _, m := range pairMutants() {
 		from := append(newPairWorld(m.rules).twoOpen(), claimedPairWorld(m.rules).twoOpen()...)
 		e := explore(modelOfPair(m.rules), from, 2)

@@ -352,6 +352,7 @@ func (w pairWorld) circles(l pairRules, after pairWorld, calm *keys) string {
 // 6 it is 4. Behind two pull requests that were just opened it is 2 in both, and
 // with 8 it is 3, which takes a quarter of an hour.
 func TestNoInterleavingOfPullRequestsOverTwoServicesBreaksThePromises(t *testing.T) {
+	exhaustive(t)
 	l, events := realPairRules(), modelEvents(t)
 	for _, start := range []struct {
 		name   string

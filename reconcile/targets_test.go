@@ -291,6 +291,7 @@ func (w tuple) tells() bool {
 }
 
 func TestBothListsGiveTheDesignsTargetOverTheirWholeInputSpace(t *testing.T) {
+	exhaustive(t)
 	t.Parallel()
 	all := everyTuple()
 	if diff, _ := firstDifference(all, fullRules(), canaryRules()); diff != "" {
@@ -335,6 +336,7 @@ func differ(a, b Target) bool {
 }
 
 func TestNewContentGoesToFullOnlyWithAFreshApprovalAndAHealthyCanary(t *testing.T) {
+	exhaustive(t)
 	t.Parallel()
 	for _, w := range everyTuple() {
 		if w.head != "N" && w.pull == pullNone {
@@ -358,6 +360,7 @@ func TestNewContentGoesToFullOnlyWithAFreshApprovalAndAHealthyCanary(t *testing.
 }
 
 func TestDecideChangesNothingAndSaysTheSameOfTheSameFacts(t *testing.T) {
+	exhaustive(t)
 	t.Parallel()
 	for i, w := range everyTuple() {
 		if i%37 != 0 { // a sample: the order is mixed
