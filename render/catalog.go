@@ -113,7 +113,7 @@ func (r *catalogReader) file(at located, mayInclude bool) (includes []located) {
 			read(key, n)
 			return
 		}
-		if near := nearest(key.Value, []string{"services", "pipelines", "include"}); near != "" && !looksLikeService(n) {
+		if near := Nearest(key.Value, []string{"services", "pipelines", "include"}); near != "" && !looksLikeService(n) {
 			in.fault(key, fmt.Sprintf("unknown key %q in the catalog", key.Value), fmt.Sprintf("did you mean %q?", near))
 			return
 		}

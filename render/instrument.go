@@ -36,7 +36,7 @@ func (f *functionFault) problem() (problem, try string) {
 		return fmt.Sprintf("the function %s does not exist here: it %s", f.name, reason),
 			"the same commit must always render the same; put the value into values"
 	}
-	if near := nearest(f.name, Functions()); near != "" {
+	if near := Nearest(f.name, Functions()); near != "" {
 		return fmt.Sprintf("unknown function %s", f.name), fmt.Sprintf("did you mean %q?", near)
 	}
 	return fmt.Sprintf("unknown function %s", f.name), "use one of sprig's pure functions"

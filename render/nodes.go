@@ -104,14 +104,14 @@ func tryInstead[V any](word string, known map[string]V) string {
 		words = append(words, w)
 	}
 	slices.Sort(words)
-	if near := nearest(word, words); near != "" {
+	if near := Nearest(word, words); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
 	return "known here: " + strings.Join(words, ", ")
 }
 
-// nearest is the word at most two edits away (one, for short words), "" if there is none.
-func nearest(word string, words []string) string {
+// Nearest is the word at most two edits away (one, for short words), "" if there is none.
+func Nearest(word string, words []string) string {
 	best, closest := "", 3
 	if len(word) < 5 {
 		closest = 2

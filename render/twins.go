@@ -128,7 +128,7 @@ func (r *catalogReader) steps(s *service, check func(*pipeline, *service) ([]Ste
 	p, found := r.pipelines[s.pipeline.text]
 	if !found {
 		try := "add it under pipelines:, or remove the key for the default steps"
-		if near := nearest(s.pipeline.text, keysOf(r.pipelines)); near != "" {
+		if near := Nearest(s.pipeline.text, keysOf(r.pipelines)); near != "" {
 			try = fmt.Sprintf("did you mean %q?", near)
 		}
 		r.fault(s.pipeline.fault(s.name, fmt.Sprintf("pipeline %s is not under pipelines:", s.pipeline.text), try))
