@@ -50,11 +50,15 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 		len(o.Full.Gone)+len(o.Canary.Gone) > 0 // what is made anew has another UID
 	if ahead {
 		l.keep(ctx, o, d, &record, keepNow)
-		if err := errors.Join(err, l.store(ctx, record, d.View)); err != nil {
+		unsaved := l.store(ctx, record, d.View)
+		if unsaved == nil {
+			l.tell(d.Transitions)
+		}
+		if err := errors.Join(err, unsaved); err != nil {
 			return record, false, err
 		}
 	}
-	l.logTransition(record.Service, d.View)
+	l.noteView(record.Service, d.View)
 	l.logTurn(o.Record.Proposed, record)
 	l.letGo(o.Record, record)
 	if _, orders, _ := l.peek(record.Service); orders.Suspend.holds(l.Now()) && !o.Orders.Suspend.holds(o.Now) {
@@ -257,29 +261,4 @@ func (l *Loop) say(name render.ServiceName, lost error) {
 	}
 	l.unrendered[name] = lost.Error()
 	l.Log.Error("what is promoted cannot be rendered; full is left as it is, and not repaired", "service", name, "error", lost)
-}
-
-// logTurn writes one line when a pull request gets or leaves a canary slot.
-func (l *Loop) logTurn(was *Ref, record Record) {
-	is := record.Proposed
-	switch {
-	case is != nil && (was == nil || was.Pull != is.Pull || was.Commit != is.Commit):
-		l.Log.Info("canary slot", "service", record.Service, "pull", is.Pull, "commit", is.Commit)
-	case is == nil && was != nil:
-		l.Log.Info("canary slot is free", "service", record.Service, "was", was.Pull)
-	}
-}
-
-// logTransition writes one line when what a person sees of a service changes.
-func (l *Loop) logTransition(name render.ServiceName, v View) {
-	was, seen := l.lastLog[name]
-	l.lastLog[name] = v
-	if !seen || was.Step != v.Step || !reflect.DeepEqual(was.Canary, v.Canary) {
-		l.proposals.dirty = true
-	}
-	if seen && was.Step == v.Step && was.Head == v.Head && reflect.DeepEqual(was.Waits, v.Waits) && was.Ready == v.Ready {
-		return
-	}
-	l.Log.Info("service", "service", name, "step", v.Step, "ready", v.Ready,
-		"commit", v.Head.Commit, "reason", v.Reason, "waits", v.Waits)
 }

@@ -41,13 +41,16 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	d.fillSlot(canary)
 	d.fileReports()
 	d.markSeen()
+	view := d.view()
+	transitions := d.tell(view)
 	return Decision{
 		Record:            d.record,
 		Full:              full,
 		Canary:            canary,
 		WantsFreshVerdict: d.wantsFresh,
 		Again:             d.again(),
-		View:              d.view(),
+		View:              view,
+		Transitions:       transitions,
 	}
 }
 
@@ -73,7 +76,8 @@ type draft struct {
 	wantsFresh bool
 	rulesMoved bool // another entry governs than when the verdict was asked for
 	ahead      *ahead
-	unsure     string // why it is not known whether an older commit comes up first
+	unsure     string      // why it is not known whether an older commit comes up first
+	ended      []Promotion // what came into the history, oldest first
 }
 
 // unread: nothing is known of the branch. What is to be decided about it waits
@@ -257,10 +261,16 @@ func (d *draft) hold(r Ref, stage Stage, reason string) {
 }
 
 func (d *draft) end(r Ref, out Outcome, reason string) {
-	d.record.addHistory(Promotion{
+	d.note(Promotion{
 		Commit: r.Commit, Digest: r.Digest, Outcome: out, Reason: reason,
 		Approvers: d.approversOf(out), At: d.o.Now,
 	})
+}
+
+// note adds a line to the history.
+func (d *draft) note(p Promotion) {
+	d.record.addHistory(p)
+	d.ended = append(d.ended, p)
 }
 
 func (d *draft) approversOf(out Outcome) []string {
@@ -312,6 +322,9 @@ func (d *draft) again() time.Duration {
 	}
 	if p := d.record.Promoted; p != nil {
 		at(p.Since.Add(d.record.fullTimeout()))
+	}
+	if ill := d.record.Told.IllSince; !ill.IsZero() && !d.record.Told.Degraded {
+		at(ill.Add(d.record.fullTimeout()))
 	}
 	if s := d.o.Orders.Suspend; s != nil && !s.Until.IsZero() {
 		at(s.Until)

@@ -75,4 +75,7 @@ type Decision struct {
 	// Again is how long until time alone may change the decision; 0 is never.
 	Again time.Duration
 	View  View
+	// Transitions are what happened with this decision, in their order. They are
+	// told once the record is saved.
+	Transitions []Transition
 }

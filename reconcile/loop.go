@@ -55,6 +55,9 @@ type Loop struct {
 	Prune  func(context.Context, render.ServiceName, []Entry) ([]Entry, error)
 	Posted func(context.Context, gitsrc.SHA) ([]approvals.Status, error)
 	Post   func(context.Context, gitsrc.SHA, approvals.Status) error
+	// Tell hears of each transition once, after the record that says so is saved.
+	// It must not block. nil: nobody hears.
+	Tell func(Transition)
 	// Wake delivers the services that something happened to.
 	Wake <-chan render.ServiceName
 	Now  func() time.Time
@@ -107,7 +110,7 @@ type state struct {
 	fights     map[render.ServiceName]map[render.ObjectID]fight
 	leaving    map[render.ServiceName][]Report // ended and out of the record, perhaps not said yet
 	said       map[gitsrc.SHA]map[string]approvals.Status
-	lastLog    map[render.ServiceName]View
+	lastView   map[render.ServiceName]View
 	unsaid     error // why a status could not be written
 	unsaidPoll int   // when that was
 	quiet      map[render.ServiceName]rest
@@ -184,7 +187,7 @@ func (l *Loop) begin() {
 		keeping:    newKeeping(),
 		leaving:    map[render.ServiceName][]Report{},
 		said:       map[gitsrc.SHA]map[string]approvals.Status{},
-		lastLog:    map[render.ServiceName]View{},
+		lastView:   map[render.ServiceName]View{},
 		passes:     newPasses(),
 		fetches:    newShared[struct{}, fetched](),
 		asks:       newShared[string, approvals.Facts](),

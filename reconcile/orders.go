@@ -44,7 +44,7 @@ func (d *draft) noteOrder(c gitsrc.SHA, out Outcome, by, reason string) {
 	if by != "" {
 		p.Approvers = []string{by}
 	}
-	d.record.addHistory(p)
+	d.note(p)
 }
 
 // isOrder: an operator's word, not the end of a release.

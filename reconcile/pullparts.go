@@ -180,7 +180,7 @@ func (l *Loop) pullCanary(o *openPull, name render.ServiceName) StageReport {
 	case passed && has && (s == nil || s.Digest != digest || !s.Healthy && s.HealthSince.Equal(s.Since)):
 		return successReport("the canary was healthy; it is rolled out again")
 	case passed && has && !s.Healthy:
-		return pendingReport("the canary passed and is not healthy now" + progress(l.lastLog[name].Canary))
+		return pendingReport("the canary passed and is not healthy now" + progress(l.lastView[name].Canary))
 	case passed && has:
 		return successReport(canaryIsHealthy + oldShared(o.merged.changes[name]))
 	case passed:

@@ -179,6 +179,7 @@ type Record struct {
 	Drift           *Drift
 	// Frozen is since when the service is suspended; a rollout is paused then.
 	Frozen time.Time
+	Told   Told
 
 	Inventory []Entry
 	History   []Promotion // newest first
@@ -200,6 +201,7 @@ func (r Record) clone() Record {
 	r.Inventory = slices.Clone(r.Inventory)
 	r.History = slices.Clone(r.History)
 	r.Reports = slices.Clone(r.Reports)
+	r.Told = r.Told.clone()
 	return r
 }
 

@@ -78,7 +78,7 @@ func (l *Loop) mayWait(r Record, v View) bool {
 func sameIntent(a, b Record) bool { return reflect.DeepEqual(unanswered(a), unanswered(b)) }
 
 func unanswered(r Record) Record {
-	r.Drift, r.Kept = nil, ""
+	r.Drift, r.Kept, r.Told.IllSince = nil, "", time.Time{}
 	r.Inventory = slices.Clone(r.Inventory)
 	for i := range r.Inventory {
 		r.Inventory[i].UID, r.Inventory[i].Want, r.Inventory[i].Owned = "", "", ""

@@ -24,6 +24,7 @@ type Transition struct {
 	By        []string // who approved, or who said so
 	URL       string   // of the pull request, or of the service's dashboard; may be ""
 	At        time.Time
+	Took      map[Step]time.Duration // how long the steps took that ended with it; may be nil
 }
 
 // An Event is a kind of transition. Its value is public: notifications are chosen
@@ -48,3 +49,22 @@ const (
 	EventResumed          Event = "resumed"
 	EventRemoved          Event = "removed"
 )
+
+// Warns: somebody should look.
+func (e Event) Warns() bool {
+	switch e {
+	case EventBlocked, EventHeld, EventWithdrawn, EventDegraded, EventUnreadable:
+		return true
+	case EventCanaryStarted, EventCanaryReady, EventAwaitingApproval, EventRolloutStarted, EventPromoted, EventRolledBack,
+		EventRecovered, EventSuspended, EventResumed, EventRemoved:
+	}
+	return false
+}
+
+// Events are all kinds of transitions, in the order in which a release meets them.
+func Events() []Event {
+	return []Event{
+		EventCanaryStarted, EventCanaryReady, EventAwaitingApproval, EventBlocked, EventRolloutStarted, EventPromoted, EventRolledBack,
+		EventHeld, EventWithdrawn, EventDegraded, EventRecovered, EventUnreadable, EventSuspended, EventResumed, EventRemoved,
+	}
+}

@@ -58,6 +58,9 @@ type Record struct {
 	// Since when a rollout is paused, because the service is suspended.
 	// +optional
 	Frozen *metav1.Time `json:"frozen,omitempty"`
+	// What was told of the service, so that nothing is told twice.
+	// +optional
+	Told *Told `json:"told,omitempty"`
 	// The acknowledgement that the history names.
 	// +optional
 	AcknowledgeUsed string `json:"acknowledgeUsed,omitempty"`
@@ -83,6 +86,29 @@ type Slot struct {
 	// When healthy changed last.
 	// +optional
 	HealthSince *metav1.Time `json:"healthSince,omitempty"`
+}
+
+// Told is what was told of a service.
+type Told struct {
+	// How many transitions.
+	// +optional
+	Count int `json:"count,omitempty"`
+	// Where its release was said to stand last: awaiting-approval, blocked or
+	// unreadable.
+	// +optional
+	Standing string `json:"standing,omitempty"`
+	// That release, and when it was said.
+	// +optional
+	About *Ref `json:"about,omitempty"`
+	// The release of the pull request whose review was asked for last.
+	// +optional
+	Review *Ref `json:"review,omitempty"`
+	// Since when what is promoted is not healthy.
+	// +optional
+	IllSince *metav1.Time `json:"illSince,omitempty"`
+	// It was said that it is not.
+	// +optional
+	Degraded bool `json:"degraded,omitempty"`
 }
 
 // Pass says that the canary steps of a content have passed.
