@@ -164,7 +164,8 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 			s.read(ts, status)
 			return client.SetStatus(ctx, c, status)
 		},
-		Now: func() time.Time { return s.now },
+		Tell: func(t reconcile.Transition) { s.hear(ts, t) },
+		Now:  func() time.Time { return s.now },
 		Log: slog.New(slog.NewTextHandler(tsLog{ts}, nil)),
 		Settings: reconcile.Settings{
 			Branch: "main", Trust: s.trust, Floor: approvals.Policy{Any: 1}, Interval: time.Second, Namespace: "default",

@@ -33,7 +33,7 @@ func TestScenarios(t *testing.T) {
 			}
 			env.Values["stage"] = &stage{
 				t: t, ctx: t.Context(), dir: env.WorkDir, cluster: newMapCluster(t),
-				pulls: map[string]int{}, groups: map[string]string{}, proposed: map[string][]string{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC),
+				pulls: map[string]int{}, groups: map[string]string{}, proposed: map[string][]string{}, ids: map[string]bool{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC),
 			}
 			return nil
 		},
@@ -114,6 +114,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"applied":  command(1, (*stage).applied),
 	"requests": command(1, (*stage).requests),
 	"kept":     command(2, (*stage).isKept),
+	"told":     command(2, (*stage).wasTold),
 }
 
 func command(args int, run func(*stage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
@@ -157,6 +158,8 @@ type stage struct {
 	lasting    bool
 	loop       *reconcile.Loop // of the process that keeps running
 	asked      int64           // the last request that was counted
+	heard      []reconcile.Transition
+	ids        map[string]bool // of all that was ever told
 }
 
 // with NAME|NUMBER: the repository has another service like web, or so many.

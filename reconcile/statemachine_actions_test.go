@@ -307,6 +307,7 @@ func (w *world) forget(name render.ServiceName) {
 	delete(w.records, name)
 	delete(w.orders, name)
 	delete(w.kept, name) // it belongs to the Delivery
+	w.forgetTold(name)
 	g := w.ghost(name)
 	g.promoted, g.rolling, g.recent = nil, nil, nil
 	g.lost = map[render.ObjectID]bool{}

@@ -52,6 +52,7 @@ type world struct {
 	saves    int    // that changed something
 	saved    string // what the last of them changed
 
+	ear         ear
 	faults      faults
 	effects     int // of this tick
 	dead        bool
@@ -96,6 +97,7 @@ func newWorld(t testing.TB, dir string, from approvals.CanaryFrom, counts *tally
 		commits: map[gitsrc.SHA]worldCommit{}, forge: &smallForge{pulls: map[int]*smallPull{}}, cluster: newSmallCluster(),
 		records: map[render.ServiceName]Record{}, orders: map[render.ServiceName]Orders{}, views: map[render.ServiceName]View{},
 		kept:     map[render.ServiceName]Kept{},
+		ear:      newEar(),
 		counts:   counts,
 		statuses: map[gitsrc.SHA]map[string]approvals.Status{}, excused: map[gitsrc.SHA]bool{},
 	}
@@ -156,7 +158,7 @@ func (w *world) restart() {
 		Live: w.live, Recall: w.recall, Apply: w.apply, Pause: w.pause, Prune: w.prune,
 		Facts: w.facts, Pulls: w.openPulls, Pull: w.onePull, PullFacts: w.pullFacts,
 		Groups: func(context.Context) ([]approvals.MergeGroup, error) { return nil, nil },
-		Posted: w.posted, Post: w.post,
+		Posted: w.posted, Post: w.post, Tell: w.hear,
 		Now: func() time.Time { return w.now },
 		Log: slog.New(slog.DiscardHandler),
 		Settings: Settings{
@@ -165,6 +167,7 @@ func (w *world) restart() {
 		},
 	}
 	w.dead = false
+	w.deafen()
 	w.Begin()
 }
 
@@ -185,6 +188,9 @@ func (w *world) tick(ctx context.Context, f faults) {
 	_ = w.Tick(ctx, siteNames[:]) // what fails is tried again
 	if f.git {
 		w.origin.must(os.Rename(w.origin.dir+"-away", w.origin.dir))
+	}
+	if !w.dead {
+		w.checkHeard()
 	}
 	if w.dead || f.failFrom > 0 {
 		w.restart()
@@ -241,6 +247,7 @@ func (w *world) save(_ context.Context, r Record, v View) error {
 			w.saves++
 			w.saved = differences(w.records[r.Service], r)
 		}
+		w.owe(w.records[r.Service], r)
 		w.records[r.Service], w.views[r.Service] = r, v
 		return nil
 	})
