@@ -1,5 +1,6 @@
 // Package record keeps what banksman remembers of each service in a Delivery,
-// and what it runs in a Secret beside it, and reads what operators order there.
+// and what it runs in a Secret beside it, reads what operators order there, and
+// tells transitions as Events of the Delivery.
 //
 // A reconcile.Record goes into a Delivery's status and comes back the same;
 // times have seconds. Every write names the resourceVersion that was read, so

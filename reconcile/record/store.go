@@ -40,6 +40,7 @@ type Store struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	tasks   sync.WaitGroup
+	events  *events
 }
 
 // A key is where a Delivery stands.
@@ -48,7 +49,7 @@ type key struct{ namespace, name string }
 func keyOf(d *v1alpha1.Delivery) key { return key{d.Namespace, d.Name} }
 
 // Open watches the Deliveries of all namespaces. It returns when the first list
-// is in. The Store ends with the context, or with Close.
+// is in. The watch ends with the context; Close ends the rest.
 func Open(ctx context.Context, config *rest.Config, log *slog.Logger) (*Store, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -71,9 +72,11 @@ func newStore(ctx context.Context, client dynamic.Interface, log *slog.Logger) *
 		loaded:  map[render.ServiceName]*v1alpha1.Delivery{},
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
+		events:  newEvents(client, log),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.tasks.Go(s.announce)
+	s.tasks.Go(func() { s.events.write(s.ctx) })
 	s.tasks.Go(func() {
 		<-s.ctx.Done()
 		s.queue.ShutDown()
@@ -81,9 +84,10 @@ func newStore(ctx context.Context, client dynamic.Interface, log *slog.Logger) *
 	return s
 }
 
-// Close ends the watch and waits for it.
+// Close ends the watch, writes the Events that wait, and waits for both.
 func (s *Store) Close() {
 	s.cancel()
+	s.events.end()
 	s.tasks.Wait()
 }
 

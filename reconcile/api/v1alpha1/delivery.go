@@ -85,3 +85,13 @@ const (
 	AnnotationResumedBy    = "banksman.dev/resumed-by"
 	AnnotationResumeReason = "banksman.dev/resume-reason"
 )
+
+// The annotations of an Event of a Delivery, for programs: which transition it is
+// (awaiting-approval, promoted, …) and of which release.
+const (
+	AnnotationEvent  = "banksman.dev/event"
+	AnnotationCommit = "banksman.dev/commit"
+	AnnotationDigest = "banksman.dev/digest"
+	AnnotationPull   = "banksman.dev/pull" // the open pull request whose canary it is about
+	AnnotationURL    = "banksman.dev/url"  // where a person looks
+)
