@@ -30,6 +30,7 @@ func decide(o Observed, fullRules, canaryRules []rule) Decision {
 		d.settleGoverning()
 		d.settleOrders()
 		d.settleRetry()
+		d.settleAbort()
 		d.settleCanary()
 		d.settleTurn()
 	}
@@ -74,7 +75,8 @@ type draft struct {
 	o          *Observed
 	record     Record
 	wantsFresh bool
-	rulesMoved bool // another entry governs than when the verdict was asked for
+	aborted    render.Digest // an operator has just taken it back
+	rulesMoved bool          // another entry governs than when the verdict was asked for
 	ahead      *ahead
 	unsure     string      // why it is not known whether an older commit comes up first
 	ended      []Promotion // what came into the history, oldest first

@@ -275,7 +275,7 @@ func (c *mapCluster) remove(kindAndName string) error {
 	return fmt.Errorf("there is no %s", kindAndName)
 }
 
-// order gives an operator's order, suspend, retry or acknowledge, or with "-"
+// order gives an operator's order, suspend, retry, acknowledge or abort, or with "-"
 // takes it back: for the service web, or for another one, as api/retry.
 func (c *mapCluster) order(verb, value string) error {
 	service := render.ServiceName("web")
@@ -293,6 +293,8 @@ func (c *mapCluster) order(verb, value string) error {
 		o.Retry = value
 	case "acknowledge":
 		o.Acknowledge = gitsrc.SHA(value)
+	case "abort":
+		o.Abort, o.AbortedBy, o.AbortReason = gitsrc.SHA(strings.TrimPrefix(value, "-")), "carol", "it is wrong"
 	default:
 		return fmt.Errorf("unknown order %q", verb)
 	}

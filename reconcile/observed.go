@@ -101,10 +101,12 @@ type Orders struct {
 	Suspend     *Suspend
 	Retry       string     // a token; a new one ends the head's hold once
 	Acknowledge gitsrc.SHA // the operator answers for everything up to it
+	Abort       gitsrc.SHA // what is on its way of this commit is taken back, once
 
 	ResumedBy, ResumeReason           string // who took the last Suspend back
 	RetriedBy, RetryReason            string
 	AcknowledgedBy, AcknowledgeReason string
+	AbortedBy, AbortReason            string
 }
 
 // Observed is everything that Decide may look at.

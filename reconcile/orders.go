@@ -52,7 +52,7 @@ func (o Outcome) isOrder() bool {
 	switch o {
 	case OutcomeSuspended, OutcomeResumed, OutcomeRetried, OutcomeAcknowledged:
 		return true
-	case OutcomePromoted, OutcomeRolledBack, OutcomeHeld, OutcomeWithdrawn, OutcomeReverted, OutcomeRecovered:
+	case OutcomePromoted, OutcomeRolledBack, OutcomeHeld, OutcomeWithdrawn, OutcomeReverted, OutcomeRecovered, OutcomeAborted:
 	}
 	return false
 }

@@ -115,6 +115,7 @@ const (
 	OutcomeWithdrawn  Outcome = "approval withdrawn"
 	OutcomeReverted   Outcome = "reverted"
 	OutcomeRecovered  Outcome = "recovered"
+	OutcomeAborted    Outcome = "aborted" // by an operator
 
 	// What an operator said.
 	OutcomeSuspended    Outcome = "suspended"
@@ -173,6 +174,7 @@ type Record struct {
 	Governing *Rules
 	RetryUsed string // the retry token that was honoured last
 
+	AbortUsed       string     // the abort that was honoured last, and the retry token that stood beside it
 	AcknowledgeUsed gitsrc.SHA // the acknowledgement that the history names
 	Leaves          gitsrc.SHA // the commit that takes the service out; full's objects go, that was approved
 	Withheld        []Entry    // deletions that are too many to be done unasked

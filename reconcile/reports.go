@@ -189,6 +189,13 @@ func (d *draft) reportHeld(c gitsrc.SHA, stage Stage, reason string) {
 // fail marks the stage as failed and everything after it as not reached.
 func (r *Report) fail(stage Stage, reason string) {
 	after := errorReport("an earlier step failed: " + string(stage))
+	if stage == StageApproval {
+		if r.Canary.State != approvals.Success {
+			r.Canary = errorReport("held before: it was aborted")
+		}
+		r.Approval, r.Full = failureReport(reason), after
+		return
+	}
 	if stage == StageFull {
 		if r.Canary.State != approvals.Success {
 			r.Canary = errorReport("held before: full failed")

@@ -62,7 +62,7 @@ func (s *stage) drift(_ *testscript.TestScript, args []string) error {
 func (s *stage) order(_ *testscript.TestScript, args []string) error {
 	s.cluster.happened = true
 	value := args[1]
-	if strings.HasSuffix(args[0], "acknowledge") {
+	if strings.HasSuffix(args[0], "acknowledge") || strings.HasSuffix(args[0], "abort") && value != "-" {
 		sha, err := s.rev(value)
 		if err != nil {
 			return err

@@ -244,11 +244,29 @@ func (w *walk) orderActions() map[string]func(*rapid.T) {
 		},
 		"resume": func(t *rapid.T) { w.order(w.service(t), func(o *Orders) { o.Suspend = nil }) },
 		"retry":  func(t *rapid.T) { w.order(w.service(t), func(o *Orders) { o.Retry += "again" }) },
+		"abort":  func(t *rapid.T) { w.abort(t, w.service(t)) },
+		"retry what was aborted": func(t *rapid.T) {
+			w.order(w.service(t), func(o *Orders) { o.Retry, o.Abort = o.Retry+"again", "" })
+		},
 		"acknowledge": func(t *rapid.T) {
 			c := rapid.SampledFrom(w.chain(w.head)[:min(3, len(w.chain(w.head)))]).Draw(t, "commit")
 			w.acknowledge(w.service(t), c)
 		},
 	}
+}
+
+// abort names something that is on its way, or was.
+func (w *walk) abort(t *rapid.T, name render.ServiceName) {
+	r := w.records[name]
+	commits := []gitsrc.SHA{w.head}
+	for _, ref := range []*Ref{r.Rolling, canaryRef(r), r.Proposed, r.Promoted} {
+		if ref != nil {
+			commits = append(commits, ref.Commit)
+		}
+	}
+	c := rapid.SampledFrom(commits).Draw(t, "commit")
+	w.order(name, func(o *Orders) { o.Abort, o.AbortedBy, o.AbortReason = c, "carol", "it is wrong" })
+	w.tells("%s of %s", c.Short(), name)
 }
 
 func (w *walk) clusterActions() map[string]func(*rapid.T) {

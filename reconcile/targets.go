@@ -61,8 +61,8 @@ func freeze(d *draft) (Target, bool) {
 }
 
 // dropRolling ends a rollout that must not be finished: the branch is back at
-// what was promoted, its approval was withdrawn, or it failed. An unknown
-// verdict is no withdrawal.
+// what was promoted, an operator aborted it, its approval was withdrawn, or it
+// failed. An unknown verdict is no withdrawal.
 func dropRolling(d *draft) (Target, bool) {
 	r := d.record.Rolling
 	if r == nil {
@@ -70,6 +70,7 @@ func dropRolling(d *draft) (Target, bool) {
 	}
 	failure, failed := d.rollingFailed()
 	switch {
+	case d.aborted == r.Digest: // its end is noted
 	case d.o.Head.Problem == ProblemNone && d.record.runs(d.o.Head.Digest):
 		d.record.strike(r.Digest)
 		d.end(*r, OutcomeReverted, "the branch went back to "+d.record.Promoted.Commit.Short()+" before the rollout had ended")

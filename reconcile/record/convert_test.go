@@ -126,9 +126,11 @@ func TestOrdersAreReadFromTheSpec(t *testing.T) {
 	until := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	d := &v1alpha1.Delivery{Spec: v1alpha1.DeliverySpec{
 		Suspend: &v1alpha1.Suspend{Reason: "fire", By: "alice", Until: &until}, Retry: "again", Acknowledge: "abc",
+		Abort: "def", AbortBy: "carol", AbortReason: "wrong",
 	}}
 	want := reconcile.Orders{
 		Suspend: &reconcile.Suspend{Reason: "fire", By: "alice", Until: until.Time}, Retry: "again", Acknowledge: "abc",
+		Abort: "def", AbortedBy: "carol", AbortReason: "wrong",
 	}
 	if diff := cmp.Diff(want, ordersOf(d)); diff != "" {
 		t.Error(diff)

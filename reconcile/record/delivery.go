@@ -35,6 +35,7 @@ func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 		Drift:           maybe(s.Drift, fromDrift),
 		Frozen:          fromTime(s.Frozen),
 		Told:            fromTold(s.Told),
+		AbortUsed:       s.AbortUsed,
 		AcknowledgeUsed: gitsrc.SHA(s.AcknowledgeUsed),
 		Inventory:       each(s.Inventory, fromEntry),
 		History:         each(s.History, fromPromotion),
@@ -51,6 +52,7 @@ func ordersOf(d *v1alpha1.Delivery) reconcile.Orders {
 		ResumedBy: d.Annotations[v1alpha1.AnnotationResumedBy], ResumeReason: d.Annotations[v1alpha1.AnnotationResumeReason],
 		Retry: d.Spec.Retry, RetriedBy: d.Spec.RetryBy, RetryReason: d.Spec.RetryReason,
 		Acknowledge: gitsrc.SHA(d.Spec.Acknowledge), AcknowledgedBy: d.Spec.AcknowledgeBy, AcknowledgeReason: d.Spec.AcknowledgeReason,
+		Abort: gitsrc.SHA(d.Spec.Abort), AbortedBy: d.Spec.AbortBy, AbortReason: d.Spec.AbortReason,
 	}
 }
 
@@ -80,6 +82,7 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 			Drift:           maybe(r.Drift, toDrift),
 			Frozen:          toTime(r.Frozen),
 			Told:            toTold(r.Told),
+			AbortUsed:       r.AbortUsed,
 			AcknowledgeUsed: string(r.AcknowledgeUsed),
 			Inventory:       each(r.Inventory, toEntry),
 			History:         each(r.History, toPromotion),

@@ -62,6 +62,21 @@ type DeliverySpec struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +optional
 	AcknowledgeReason string `json:"acknowledgeReason,omitempty"`
+	// The full hash of a commit. What is on its way of it, a canary or a rollout to
+	// full, is taken back and held; what is promoted comes back. It is followed
+	// once. A retry takes the same content up again; remove this with it, else it
+	// is aborted once more.
+	// +kubebuilder:validation:Pattern=`^([0-9a-f]{40})?$`
+	// +optional
+	Abort string `json:"abort,omitempty"`
+	// Who says so.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	AbortBy string `json:"abortBy,omitempty"`
+	// Why.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	AbortReason string `json:"abortReason,omitempty"`
 }
 
 // Suspend is an order to write nothing.

@@ -64,6 +64,9 @@ type Record struct {
 	// The acknowledgement that the history names.
 	// +optional
 	AcknowledgeUsed string `json:"acknowledgeUsed,omitempty"`
+	// The abort that was honoured last, and the retry word that stood beside it.
+	// +optional
+	AbortUsed string `json:"abortUsed,omitempty"`
 	// The objects that banksman applied or is about to apply.
 	// +listType=atomic
 	// +optional
