@@ -176,9 +176,16 @@ func takeNote(o *unstructured.Unstructured) {
 		return
 	}
 	_, suspended, _ := unstructured.NestedMap(o.Object, "spec", "suspend")
+	abort, _, _ := unstructured.NestedString(o.Object, "spec", "abort")
+	promoted, _, _ := unstructured.NestedString(status, "promoted", "commit")
 	switch {
 	case suspended:
 		status["step"], status["reason"] = "Suspended", "suspended by an operator"
+	case abort != "" && abort != promoted:
+		status["step"], status["reason"] = "Held", abort[:7]+" is held: aborted by an operator"
+		status["abortUsed"] = abort + " "
+		status["holds"] = []any{map[string]any{"commit": abort, "digest": "d2", "reason": "aborted by an operator"}}
+		delete(status, "rolling")
 	case status["step"] == "Suspended", status["step"] == "Held":
 		status["step"], status["reason"] = "Canary", "the canary is rolling out"
 	}

@@ -27,7 +27,7 @@ at present:
   runs      full runs it
   rolling   it is rolling out to full
   canary    the canary runs it
-  held      it failed and is not tried again
+  held      it failed or was aborted, and is not tried again
   recent    a git revert to it rolls back at once, without canary and review
 
 Below it stand the open pull requests that change the service. Only the service's
@@ -197,7 +197,7 @@ func outcomeCell(outcome string) cell {
 	switch reconcile.Outcome(outcome) {
 	case reconcile.OutcomePromoted:
 		c.colour = green
-	case reconcile.OutcomeHeld:
+	case reconcile.OutcomeHeld, reconcile.OutcomeAborted:
 		c.colour = red
 	default:
 		c.colour = yellow

@@ -75,6 +75,8 @@ var picturedCommands = []pictured{
 	{name: "resume", args: "resume --all -n money --wait=false", deliveries: "orders"},
 	{name: "retry", args: "retry gateway --wait=false", deliveries: "orders"},
 	{name: "retry-nothing", args: "retry fop-gate", deliveries: "orders", free: true},
+	{name: "abort", args: "abort fop-gate --reason errors --wait=false", deliveries: "orders"},
+	{name: "abort-nothing", args: "abort pruned", deliveries: "orders", free: true},
 	{name: "acknowledge", args: "acknowledge hotfix 6666666 --yes --wait=false", deliveries: "orders"},
 	{name: "acknowledge-deletions", args: "acknowledge pruned 2222222 --yes --wait=false", deliveries: "orders"},
 	{name: "acknowledge-unasked", args: "acknowledge hotfix 6666666", deliveries: "orders", free: true},

@@ -103,7 +103,7 @@ func (p *program) command() *cobra.Command {
 		return misused(helpOf(cmd), "%w", err)
 	})
 	root.AddCommand(p.runCommand(), p.statusCommand(), p.whyCommand(), p.historyCommand(), p.getCommand(), p.treeCommand(), p.renderCommand(), p.diffCommand(),
-		p.suspendCommand(), p.resumeCommand(), p.retryCommand(), p.acknowledgeCommand(),
+		p.suspendCommand(), p.resumeCommand(), p.retryCommand(), p.abortCommand(), p.acknowledgeCommand(),
 		p.validateCommand(), p.crdCommand(), p.versionCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

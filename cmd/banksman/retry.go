@@ -20,7 +20,7 @@ func (p *program) retryCommand() *cobra.Command {
 		Long: `Try once more what failed: the release at the branch's head, if it is held, and the
 canaries of open pull requests that are held. The same content starts with its canary
 again and is held again if it fails again; a fix needs no retry, because other content
-is never held. With --all, those services of the namespace of which something is held.
+is never held. What somebody aborted is held, too. With --all, those services of the namespace of which something is held.
 
 It is written into the Delivery, with who says so: your account must be allowed to
 patch deliveries.banksman.dev. Then it waits until banksman has taken note. What
@@ -64,6 +64,7 @@ func (p *program) retry(ctx context.Context, f orderFlags, names []string) error
 				// Each order needs a word of its own.
 				"retry":   p.now().UTC().Format(time.RFC3339Nano),
 				"retryBy": orNull(string(by)), "retryReason": orNull(f.reason),
+				"abort": nil, "abortBy": nil, "abortReason": nil, // what was aborted is tried again, too
 			},
 			says: "is tried once more: " + strings.Join(held, ", "),
 		}

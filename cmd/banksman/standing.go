@@ -22,6 +22,9 @@ func ordersInForce(d v1alpha1.Delivery, now time.Time) []string {
 	if d.Spec.Retry != "" && (open || d.Spec.Retry != d.Status.RetryUsed) {
 		orders = append(orders, "retried"+byWords(d.Spec.RetryBy)+becauseWords(d.Spec.RetryReason))
 	}
+	if abort := d.Spec.Abort; abort != "" && isStillAborted(d) {
+		orders = append(orders, "aborted "+short(abort)+byWords(d.Spec.AbortBy)+becauseWords(d.Spec.AbortReason))
+	}
 	if ack := d.Spec.Acknowledge; ack != "" && (open || len(d.Status.Withheld) > 0) {
 		orders = append(orders, "acknowledged up to "+short(ack)+byWords(d.Spec.AcknowledgeBy)+becauseWords(d.Spec.AcknowledgeReason))
 	}
@@ -29,6 +32,12 @@ func ordersInForce(d v1alpha1.Delivery, now time.Time) []string {
 		orders = append(orders, "banksman has not taken note of the newest order yet")
 	}
 	return orders
+}
+
+// isStillAborted: the order was not followed yet, or what it took back is held.
+func isStillAborted(d v1alpha1.Delivery) bool {
+	return !strings.HasPrefix(d.Status.AbortUsed, d.Spec.Abort) ||
+		slices.ContainsFunc(d.Status.Holds, func(h v1alpha1.Hold) bool { return h.Commit == d.Spec.Abort })
 }
 
 // standingFacts are what a person who asks about a service should know besides
