@@ -166,7 +166,7 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 		},
 		Tell: func(t reconcile.Transition) { s.hear(ts, t) },
 		Now:  func() time.Time { return s.now },
-		Log: slog.New(slog.NewTextHandler(tsLog{ts}, nil)),
+		Log:  slog.New(slog.NewTextHandler(tsLog{ts}, nil)),
 		Settings: reconcile.Settings{
 			Branch: "main", Trust: s.trust, Floor: approvals.Policy{Any: 1}, Interval: time.Second, Namespace: "default",
 			CanaryFrom: s.canaryFrom, Authors: []string{"renovate[bot]"}, SlotTime: 30 * time.Minute,

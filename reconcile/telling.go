@@ -96,7 +96,7 @@ func (t *teller) tellEnds() {
 			n.Event, n.Reason, n.Next = EventSuspended, suspendedSentence(t.o.Orders.Suspend), t.order("resume")
 		case OutcomeResumed:
 			n.Event, n.Reason = EventResumed, resumedSentence(p)
-		case OutcomeHeld, OutcomeRecovered, OutcomeRetried, OutcomeAcknowledged:
+		case OutcomeHeld, OutcomeAborted, OutcomeRecovered, OutcomeRetried, OutcomeAcknowledged:
 			continue // a hold is told below; the others are nothing that happened to a release
 		}
 		t.add(n)

@@ -50,7 +50,7 @@ const (
 	EventRemoved          Event = "removed"
 )
 
-// Warns: somebody should look.
+// Warns says that somebody should look.
 func (e Event) Warns() bool {
 	switch e {
 	case EventBlocked, EventHeld, EventWithdrawn, EventDegraded, EventUnreadable:
