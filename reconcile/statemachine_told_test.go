@@ -53,7 +53,7 @@ func (w *world) hear(t Transition) {
 var endOf = map[Event][]Outcome{
 	EventPromoted:   {OutcomePromoted},
 	EventRolledBack: {OutcomeRolledBack, OutcomeReverted},
-	EventHeld:       {OutcomeHeld},
+	EventHeld:       {OutcomeHeld, OutcomeAborted},
 	EventWithdrawn:  {OutcomeWithdrawn},
 	EventSuspended:  {OutcomeSuspended},
 	EventResumed:    {OutcomeResumed},
