@@ -69,6 +69,12 @@ func Open(o Options) (*Repository, error) {
 	}, nil
 }
 
+// Close lets go of files and connections. Both are opened again when they are needed.
+func (r *Repository) Close() {
+	r.store.close()
+	r.http.CloseIdleConnections()
+}
+
 // Head is the branch's head as of the last successful Fetch, also after a
 // restart; ErrNoHead before the first.
 func (r *Repository) Head() (SHA, error) {
