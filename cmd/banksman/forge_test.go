@@ -9,23 +9,23 @@ func TestTheAPIFollowsFromTheRepository(t *testing.T) {
 	}{
 		"github.com has an API host of its own": {
 			"https://github.com/dora/manifests", "",
-			forge{"https://github.com/dora/manifests", "https://api.github.com/", "dora", "manifests"},
+			forge{URL: "https://github.com/dora/manifests", API: "https://api.github.com/", Owner: "dora", Name: "manifests"},
 		},
 		"a clone address ends in .git": {
 			"https://GitHub.com/dora/manifests.git", "",
-			forge{"https://GitHub.com/dora/manifests.git", "https://api.github.com/", "dora", "manifests"},
+			forge{URL: "https://GitHub.com/dora/manifests.git", API: "https://api.github.com/", Owner: "dora", Name: "manifests"},
 		},
 		"an Enterprise Server has it below the same host": {
 			"https://git.example.com:8443/dora/manifests/", "",
-			forge{"https://git.example.com:8443/dora/manifests/", "https://git.example.com:8443/api/v3/", "dora", "manifests"},
+			forge{URL: "https://git.example.com:8443/dora/manifests/", API: "https://git.example.com:8443/api/v3/", Owner: "dora", Name: "manifests"},
 		},
 		"this machine may go without TLS": {
 			"http://127.0.0.1:8080/dora/manifests", "",
-			forge{"http://127.0.0.1:8080/dora/manifests", "http://127.0.0.1:8080/api/v3/", "dora", "manifests"},
+			forge{URL: "http://127.0.0.1:8080/dora/manifests", API: "http://127.0.0.1:8080/api/v3/", Owner: "dora", Name: "manifests"},
 		},
 		"--github-api wins": {
 			"https://github.com/dora/manifests", "https://proxy.example.com/github",
-			forge{"https://github.com/dora/manifests", "https://proxy.example.com/github/", "dora", "manifests"},
+			forge{URL: "https://github.com/dora/manifests", API: "https://proxy.example.com/github/", Owner: "dora", Name: "manifests"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

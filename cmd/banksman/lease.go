@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
@@ -19,32 +18,29 @@ import (
 const leaseName = "banksman"
 
 // lead waits until this process may write. Nothing was written before.
-func (p *program) lead(ctx context.Context, pl plan, cfg *rest.Config, probes *probes, logger *slog.Logger) (*lease.Lease, error) {
-	namespace, err := pl.cluster.namespace()
-	if err != nil {
+func (pr *process) lead(ctx context.Context) (held *lease.Lease, err error) {
+	host := pr.cfg.Host
+	if err := pr.start(pr.logger).step(ctx, "look for the cluster", func(ctx context.Context) error { return answers(ctx, pr.cfg) }); err != nil {
 		return nil, err
 	}
-	if err := pl.start(p, cfg, logger).step(ctx, "look for the cluster", func(ctx context.Context) error { return answers(ctx, cfg) }); err != nil {
-		return nil, err
-	}
-	if !pl.leaderElect {
+	if !pr.leaderElect {
 		return nil, nil
 	}
-	identity, err := identityOf(pl.dataDir)
+	identity, err := identityOf(pr.dataDir)
 	if err != nil {
 		return nil, err
 	}
-	held, err := lease.New(cfg, lease.Options{
-		Namespace: namespace, Name: leaseName, Identity: identity, Logger: logger, Impatient: pl.once,
+	held, err = lease.New(pr.cfg, lease.Options{
+		Namespace: pr.namespace, Name: leaseName, Identity: identity, Logger: pr.logger, Impatient: pr.once,
 	})
 	if err != nil {
-		return nil, explainCluster(cfg.Host, err)
+		return nil, explainCluster(host, err)
 	}
-	probes.standBy(held.Seen)
+	pr.probes.standBy(held.Seen)
 	if err := held.Take(ctx); err != nil {
-		return nil, explainLease(cfg.Host, namespace, err)
+		return nil, explainLease(host, pr.namespace, err)
 	}
-	logger.Info("holds the lease", "lease", namespace+"/"+leaseName, "as", identity)
+	pr.logger.Info("holds the lease", "lease", pr.namespace+"/"+leaseName, "as", identity)
 	return held, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5"
+
+	"banksman.dev/cmd/banksman/config"
 )
 
 const tryRepoInstead = "name the repository: --repo https://github.com/owner/name"
@@ -64,7 +66,7 @@ func mayHaveToken(where forge, f manifestFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.tokenFile != "" || strings.EqualFold(u.Hostname(), "github.com") || isLoopback(u.Hostname()) {
+	if f.tokenFile != "" || strings.EqualFold(u.Hostname(), "github.com") || config.IsLoopback(u.Hostname()) {
 		return nil
 	}
 	return misused("say that it may: --repo "+where.URL+", or --token-file FILE",

@@ -16,6 +16,9 @@ import (
 // the one that writes, or as one that waits. Their methods may be called from
 // several goroutines.
 type probes struct {
+	// pages are answered beside the probes: "GET /metrics". They are set before serve.
+	pages map[string]http.Handler
+
 	mu    sync.Mutex
 	alive func() error
 	ready func() (string, error)
@@ -33,12 +36,12 @@ func (p *probes) standBy(seen func() (holder string, recent bool)) {
 }
 
 // lead is ready when all services have been looked at, while writing is allowed.
-func (p *probes) lead(holds, looked func() bool, alive func() error) {
+func (p *probes) lead(holds func() bool, looked, alive func() error) {
 	p.set(alive, func() (string, error) {
-		switch {
-		case !looked():
-			return "", errors.New("the first look at the services has not ended")
-		case !holds():
+		if err := looked(); err != nil {
+			return "", err
+		}
+		if !holds() {
 			return "", errors.New("the lease could not be renewed")
 		}
 		return "reconciles", nil
@@ -83,6 +86,9 @@ func (p *probes) serve(ctx context.Context, address string, logger *slog.Logger)
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /healthz", answering(p.isAlive))
 	routes.HandleFunc("GET /readyz", answering(p.isReady))
+	for pattern, page := range p.pages {
+		routes.Handle(pattern, page)
+	}
 	server := &http.Server{
 		Handler:           routes,
 		ReadHeaderTimeout: 5 * time.Second,

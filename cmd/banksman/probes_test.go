@@ -51,6 +51,7 @@ func freeAddress(t *testing.T) string {
 func TestTheProbesSayWhatTheProcessCanDo(t *testing.T) {
 	yes, no := func() bool { return true }, func() bool { return false }
 	fine := func() error { return nil }
+	first := func() error { return errors.New("dora: the first look at the services has not ended") }
 	seen := func(holder string, recent bool) func() (string, bool) {
 		return func() (string, bool) { return holder, recent }
 	}
@@ -62,11 +63,11 @@ func TestTheProbesSayWhatTheProcessCanDo(t *testing.T) {
 		"it starts":                          {func(*probes) {}, 503, 200, "it is starting"},
 		"it waits and sees the lease":        {func(p *probes) { p.standBy(seen("a-1", true)) }, 200, 200, "waits for the lease: a-1 holds it"},
 		"it waits and does not see it":       {func(p *probes) { p.standBy(seen("a-1", false)) }, 503, 200, "the lease was not seen lately"},
-		"it leads and has not looked yet":    {func(p *probes) { p.lead(yes, no, fine) }, 503, 200, "the first look at the services has not ended"},
-		"it leads and has looked":            {func(p *probes) { p.lead(yes, yes, fine) }, 200, 200, "reconciles"},
-		"it leads and cannot renew":          {func(p *probes) { p.lead(no, yes, fine) }, 503, 200, "the lease could not be renewed"},
-		"it leads and its loop hangs":        {func(p *probes) { p.lead(yes, yes, func() error { return errors.New("it hangs") }) }, 200, 503, "reconciles"},
-		"it waited and leads, and looks now": {func(p *probes) { p.standBy(seen("a-1", true)); p.lead(yes, no, fine) }, 503, 200, "the first look at the services has not ended"},
+		"it leads and has not looked yet":    {func(p *probes) { p.lead(yes, first, fine) }, 503, 200, "dora: the first look at the services has not ended"},
+		"it leads and has looked":            {func(p *probes) { p.lead(yes, fine, fine) }, 200, 200, "reconciles"},
+		"it leads and cannot renew":          {func(p *probes) { p.lead(no, fine, fine) }, 503, 200, "the lease could not be renewed"},
+		"it leads and its loop hangs":        {func(p *probes) { p.lead(yes, fine, func() error { return errors.New("it hangs") }) }, 200, 503, "reconciles"},
+		"it waited and leads, and looks now": {func(p *probes) { p.standBy(seen("a-1", true)); p.lead(yes, first, fine) }, 503, 200, "dora: the first look at the services has not ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())

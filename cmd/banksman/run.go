@@ -1,23 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
-	"banksman.dev/approvals"
-	"banksman.dev/approvals/github"
-	"banksman.dev/gitsrc"
-	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/lease"
-	"banksman.dev/render"
-	"banksman.dev/render/kustomize"
 )
 
 const runLong = `Follow one branch of a manifest repository: render its services, apply each
@@ -44,6 +36,11 @@ wait for its Lease: they take over at once when it is stopped, and within half a
 minute when it dies. One that lost the Lease writes nothing more and ends with
 exit code 1. Each needs a --data-dir of its own.
 
+--config follows the repositories of a file (see banksman config), beside each
+other: one that fails is tried again, and holds up no other. The file is read
+anew when it changes: what it says no more is followed no more, and what runs
+stays. A file that cannot be used changes nothing, and the log says why.
+
 Exit codes: 0 it was stopped, or --once worked; 1 it failed; 2 the command line
 is wrong, or leaves open what you must decide.`
 
@@ -63,7 +60,10 @@ const runExample = `  # The first start says what to decide
       --canary-from pull-requests --authors 'renovate[bot]'
 
   # A GitHub Enterprise Server, one pass
-  banksman run --repo https://github.example.com/dora/manifests --trust none --once`
+  banksman run --repo https://github.example.com/dora/manifests --trust none --once
+
+  # Several repositories, from a file
+  banksman run --config banksman.yaml --listen :8080`
 
 func (p *program) runCommand() *cobra.Command {
 	f := &runFlags{}
@@ -74,7 +74,7 @@ func (p *program) runCommand() *cobra.Command {
 		Example: runExample,
 		Args:    arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			pl, err := f.plan(cmd.Flags(), p.getenv)
+			pl, err := f.plan(cmd.Flags())
 			if err != nil {
 				return err
 			}
@@ -83,6 +83,17 @@ func (p *program) runCommand() *cobra.Command {
 	}
 	f.register(cmd.Flags())
 	return cmd
+}
+
+// A process is what the sources of one run share.
+type process struct {
+	*program
+	plan
+	namespace string       // of Deliveries where neither the service nor the source says one
+	cfg       *rest.Config // of the cluster; what writes by it holds the lease
+	held      *lease.Lease // nil where nobody else ever runs
+	probes    *probes
+	logger    *slog.Logger
 }
 
 // leanGC is the GOGC of a process that nobody gave one.
@@ -94,12 +105,17 @@ func (p *program) follow(ctx context.Context, pl plan) error {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(leanGC) // it mostly waits: memory is dearer than time
 	}
-	logger := newLogger(p.streams.ErrOut, pl.logFormat, pl.verbose)
-	if _, err := pl.tokens.Token(ctx); err != nil {
-		return explainToken(err)
+	pr := &process{program: p, plan: pl, probes: &probes{}, logger: newLogger(p.streams.ErrOut, pl.logFormat, pl.verbose)}
+	var only *source
+	if !pl.several() {
+		only = pr.source(pl.sources[0])
+		defer only.close()
+		if _, err := only.tokens.Token(ctx); err != nil {
+			return explainToken(err)
+		}
 	}
-	cfg, err := pl.cluster.rest()
-	if err != nil {
+	var err error
+	if pr.cfg, err = pl.cluster.rest(); err != nil {
 		return err
 	}
 	unlock, err := lockFolder(pl.dataDir)
@@ -107,131 +123,56 @@ func (p *program) follow(ctx context.Context, pl plan) error {
 		return err
 	}
 	defer unlock()
-	source, err := gitsrc.Open(gitsrc.Options{
-		URL: pl.forge.URL, Branch: pl.branch, Dir: filepath.Join(pl.dataDir, "git"), Token: pl.tokens.Token,
-	})
-	if err != nil {
-		return failed(err, "")
+	if only != nil {
+		if err := only.open(ctx); err != nil {
+			return err
+		}
 	}
-	if err := checkTrust(ctx, source, pl, logger); err != nil {
+	adoptLibraryLogs(pr.logger)
+	if pr.namespace, err = pl.cluster.namespace(); err != nil {
 		return err
 	}
-	adoptLibraryLogs(logger)
-	return p.inTurn(ctx, pl, cfg, source, logger)
+	return pr.inTurn(ctx, only)
 }
 
 // inTurn waits for the lease, reconciles while it holds, and gives it back when
 // nothing is written any more.
-func (p *program) inTurn(ctx context.Context, pl plan, cfg *rest.Config, source *gitsrc.Repository, logger *slog.Logger) error {
-	probes := &probes{}
-	silence, err := probes.serve(ctx, pl.listen, logger)
+func (pr *process) inTurn(ctx context.Context, only *source) error {
+	silence, err := pr.probes.serve(ctx, pr.listen, pr.logger)
 	if err != nil {
 		return err
 	}
 	defer silence()
-	held, err := p.lead(ctx, pl, cfg, probes, logger)
+	pr.held, err = pr.lead(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		logger.Info("banksman stops; another one holds the lease")
+		pr.logger.Info("banksman stops; another one holds the lease")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer held.Release()
-	turn, over := held.Bind(ctx)
+	defer pr.held.Release()
+	turn, over := pr.held.Bind(ctx)
 	defer over()
-	err = p.reconcile(turn, pl, guarded(cfg, held), source, held, probes, logger)
-	if lost := held.Lost(); lost != nil {
+	pr.cfg = guarded(pr.cfg, pr.held)
+	err = pr.reconcile(turn, only)
+	if lost := pr.held.Lost(); lost != nil {
 		return explainLoss(lost)
 	}
 	return err
 }
 
-// reconcile brings up both ends, the forge and the cluster, ties them to the
-// loop, and runs it.
-func (p *program) reconcile(ctx context.Context, pl plan, cfg *rest.Config, source *gitsrc.Repository, held *lease.Lease, probes *probes, logger *slog.Logger) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	namespace, err := pl.cluster.namespace()
-	if err != nil {
+// reconcile follows the only source, or those of the configuration file.
+func (pr *process) reconcile(ctx context.Context, only *source) error {
+	if err := pr.define(ctx); err != nil {
 		return err
 	}
-	reviews, err := github.New(github.Options{
-		API: pl.forge.API, Owner: pl.forge.Owner, Repo: pl.forge.Name, Token: pl.tokens.Token, UserAgent: userAgent(),
-	})
-	if err != nil {
-		return failed(err, "")
+	switch {
+	case only != nil:
+		pr.probes.lead(pr.held.Holds, only.looked, only.alive)
+		return only.follow(ctx)
+	case pr.once:
+		return pr.followOnce(ctx)
 	}
-	store, objects, err := p.connect(ctx, pl, cfg, logger)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	defer objects.Close()
-	objects.Expect(known(store))
-	wake, awake := wakeUp(ctx, store.Changed(), objects.Changed())
-	defer awake()
-	defer cancel()
-
-	pulse := newPulse(p.now, pl.interval)
-	loop := &reconcile.Loop{
-		// What is wanted.
-		Source:   source,
-		Renderer: render.Renderer{Kustomize: kustomize.Build},
-		// What is remembered.
-		Services: store.All,
-		Load:     store.Load,
-		Peek:     store.Peek,
-		// What is there.
-		Live:     objects.Live,
-		Recall:   objects.Recall,
-		Standing: objects.Standing,
-		Kept:     store.Kept,
-		// What the reviews say.
-		Facts: func(ctx context.Context, commit gitsrc.SHA, following []gitsrc.SHA, teams []string, fresh bool) (approvals.Facts, error) {
-			return reviews.Facts(ctx, commit, pl.branch, following, teams, fresh)
-		},
-		// What is proposed.
-		Pulls: func(ctx context.Context) ([]approvals.Proposal, error) {
-			return reviews.OpenPulls(ctx, pl.branch, false)
-		},
-		Pull: func(ctx context.Context, number int) (approvals.Proposal, error) {
-			return reviews.OpenPull(ctx, number, true)
-		},
-		PullFacts: func(ctx context.Context, number int, teams []string) (approvals.Facts, error) {
-			return reviews.PullFacts(ctx, number, teams, false)
-		},
-		Groups: func(ctx context.Context) ([]approvals.MergeGroup, error) { return reviews.MergeGroups(ctx, pl.branch) },
-		// Effects.
-		Save:   store.Save,
-		Keep:   store.Keep,
-		Apply:  objects.Apply,
-		Pause:  objects.Pause,
-		Prune:  objects.Prune,
-		Posted: reviews.Statuses,
-		Post:   posting(held, reviews.SetStatus),
-
-		Wake: wake,
-		Now:  pulse.beat,
-		Log:  logger,
-		Settings: reconcile.Settings{
-			Branch: pl.branch, CatalogPath: pl.catalog, Environment: pl.environment, Namespace: namespace,
-			Trust: pl.trusted, Floor: pl.floor, Interval: pl.interval,
-			Parallel: pl.parallel, Audit: pl.audit,
-			CanaryFrom: approvals.CanaryFrom(pl.canaryFrom), Authors: pl.authors, SlotTime: pl.slotTime,
-		},
-	}
-	probes.lead(held.Holds, loop.Ready, pulse.felt)
-	logger.Info("banksman starts", "version", thisBuild().Version, "repository", pl.forge.URL, "branch", pl.branch,
-		"cluster", cfg.Host, "trust", cmp.Or(string(pl.trusted), trustNothing), "approvals", pl.floor.String())
-	unreadable := checkCatalog(source, pl)
-	if pl.once {
-		return failedOnce(pl, errors.Join(loop.Once(ctx), unreadable))
-	}
-	if unreadable != nil {
-		logger.Error("no service can be looked at; what runs is kept", "error", unreadable)
-	}
-	err = loop.Run(ctx)
-	logger.Info("banksman stops; what runs in the cluster stays as it is")
-	return err
+	return pr.followAll(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
+	"banksman.dev/cmd/banksman/config"
 	"banksman.dev/gitsrc"
 	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/cluster"
@@ -23,34 +24,30 @@ const triesOnce = 4
 const answerTime = 15 * time.Second
 
 // start is how patiently this run waits for the API server.
-func (pl plan) start(p *program, cfg *rest.Config, logger *slog.Logger) start {
-	s := start{host: cfg.Host, pause: p.pause, logger: logger}
-	if pl.once {
+func (pr *process) start(logger *slog.Logger) start {
+	s := start{host: pr.cfg.Host, pause: pr.pause, logger: logger}
+	if pr.once {
 		s.tries = triesOnce
 	}
 	return s
 }
 
-// connect makes the cluster know Deliveries, and opens what is remembered and
-// what is there. Both end with the context.
-func (p *program) connect(ctx context.Context, pl plan, cfg *rest.Config, logger *slog.Logger) (*record.Store, *cluster.Cluster, error) {
-	s := pl.start(p, cfg, logger)
-	var store *record.Store
-	for _, step := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
-		{"install the Delivery definition", func(ctx context.Context) error { return install(ctx, cfg) }},
-		{"read the Deliveries", func(ctx context.Context) (err error) {
-			store, err = record.Open(ctx, cfg, logger)
-			return err
-		}},
-	} {
-		if err := s.step(ctx, step.what, step.do); err != nil {
-			return nil, nil, err
-		}
+// define makes the cluster know Deliveries.
+func (pr *process) define(ctx context.Context) error {
+	return pr.start(pr.logger).step(ctx, "install the Delivery definition", func(ctx context.Context) error { return install(ctx, pr.cfg) })
+}
+
+// connect opens what is remembered and what is there. Both end with the context.
+func (s *source) connect(ctx context.Context) (store *record.Store, objects *cluster.Cluster, err error) {
+	cfg := s.process.cfg
+	err = s.process.start(s.logger).step(ctx, "read the Deliveries", func(ctx context.Context) (err error) {
+		store, err = record.Open(ctx, cfg, s.logger)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	objects, err := cluster.New(cfg, cluster.Options{Logger: logger, Adopt: pl.adopt, Version: thisBuild().Version})
+	objects, err = cluster.New(cfg, cluster.Options{Logger: s.logger, Adopt: s.Adopt, Version: thisBuild().Version})
 	if err != nil {
 		store.Close()
 		return nil, nil, explainCluster(cfg.Host, err)
@@ -78,12 +75,12 @@ func install(ctx context.Context, cfg *rest.Config) error {
 }
 
 // failedOnce ends run --once.
-func failedOnce(pl plan, err error) error {
+func failedOnce(s config.Source, err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.As(err, new(*gitsrc.FetchError)) {
-		return explainFetch(pl, err)
+		return explainFetch(s, err)
 	}
 	return failed(err, "banksman status -A says where each service stands")
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"banksman.dev/cmd/banksman/config"
 )
 
 // The variables that a token is taken from, first match first.
@@ -23,6 +25,11 @@ const longestToken = 4096
 type tokens struct {
 	file   string // --token-file
 	getenv func(string) string
+}
+
+// tokensOf are those that a source proves itself with.
+func tokensOf(s config.Source, getenv func(string) string) tokens {
+	return tokens{file: s.Credentials.TokenFile, getenv: getenv}
 }
 
 // errNoToken: none was given at all.

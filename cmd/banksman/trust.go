@@ -4,22 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
+	"banksman.dev/cmd/banksman/config"
 	"banksman.dev/gitsrc"
 )
 
 // checkTrust asks for the decision that only a person can take: up to which
 // commit everything counts as approved. Without it run does not start.
-func checkTrust(ctx context.Context, source *gitsrc.Repository, pl plan, logger *slog.Logger) error {
-	head, err := source.Fetch(ctx)
+func (s *source) checkTrust(ctx context.Context) error {
+	head, err := s.git.Fetch(ctx)
 	switch {
-	case err != nil && !pl.trustGiven:
-		return explainFetch(pl, err)
-	case !pl.trustGiven:
-		return undecided(source, head, pl)
-	case err == nil && pl.trusted != "":
-		return warnOfStranger(source, head, pl, logger)
+	case err != nil && !s.process.trustGiven:
+		return explainFetch(s.Source, err)
+	case !s.process.trustGiven:
+		return s.undecided(head)
+	case err == nil && s.Trust != "":
+		return s.warnOfStranger(head)
 	}
 	// A failed fetch is for the loop to report, which keeps what runs.
 	return nil
@@ -27,39 +27,39 @@ func checkTrust(ctx context.Context, source *gitsrc.Repository, pl plan, logger 
 
 // warnOfStranger says that the trusted commit is none of the branch. It is no
 // failure: a branch that somebody rewrote must not keep banksman from starting.
-func warnOfStranger(source *gitsrc.Repository, head gitsrc.SHA, pl plan, logger *slog.Logger) error {
-	found, err := source.IsAncestor(pl.trusted, head)
+func (s *source) warnOfStranger(head gitsrc.SHA) error {
+	found, err := s.git.IsAncestor(s.Trust, head)
 	if err != nil {
 		return fmt.Errorf("look for the trusted commit: %w", err)
 	}
 	if !found {
-		logger.Warn("the branch does not contain the trusted commit: nothing counts as approved by it",
-			"trust", pl.trusted, "branch", pl.branch, "head", head)
+		s.logger.Warn("the branch does not contain the trusted commit: nothing counts as approved by it",
+			"trust", s.Trust, "branch", s.Branch, "head", head)
 	}
 	return nil
 }
 
 // undecided prints the flag with today's head.
-func undecided(source *gitsrc.Repository, head gitsrc.SHA, pl plan) error {
+func (s *source) undecided(head gitsrc.SHA) error {
 	subject := ""
-	if c, err := source.Commit(head); err == nil {
+	if c, err := s.git.Commit(head); err == nil {
 		subject = fmt.Sprintf(" (%s)", oneLine(c.Subject))
 	}
 	return misused(fmt.Sprintf(`the first time, if everything that %s holds today is right, start with
   --trust %s
 else, and at every later start, with
   --trust %s   or the commit of the first time: what was promoted since is remembered, and
-                 trusting today's head would approve whatever waits there for a review`, pl.branch, head, trustNothing),
+                 trusting today's head would approve whatever waits there for a review`, s.Branch, head, trustNothing),
 		"--trust is missing: up to which commit does %s count as approved? its head is %s%s",
-		pl.describe(), head.Short(), subject)
+		s.Source, head.Short(), subject)
 }
 
 // explainFetch is for a fetch that ends the command.
-func explainFetch(pl plan, err error) error {
+func explainFetch(s config.Source, err error) error {
 	if errors.Is(err, errNoToken) {
 		return explainToken(err)
 	}
-	return unfetched(pl.describe(), pl.forge.URL, neededRights, err)
+	return unfetched(s.String(), s.Forge.URL, neededRights, err)
 }
 
 // unfetched says what could not be fetched, and what to try.

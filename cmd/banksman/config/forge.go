@@ -83,10 +83,11 @@ func encrypts(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true
 	}
-	return u.Scheme == "http" && isLoopback(u.Hostname())
+	return u.Scheme == "http" && IsLoopback(u.Hostname())
 }
 
-func isLoopback(host string) bool {
+// IsLoopback says whether the host is this machine.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"banksman.dev/cmd/banksman/config"
+)
+
+// reloadInterval is between two looks at the configuration file. It is looked
+// at, and not watched: a mounted ConfigMap changes by the swap of a symbolic link.
+const reloadInterval = 2 * time.Second
+
+// A reloading settles the sources anew when the configuration file changes.
+type reloading struct {
+	process *process
+	sources *sources
+	seen    glance // the last one
+	judged  glance // the last one that was acted on
+
+	mu   sync.Mutex
+	last reloaded
+}
+
+// A glance is what a look at the file finds: one of the two.
+type glance struct{ content, problem string }
+
+// A reloaded is how the last reading of the configuration went.
+type reloaded struct {
+	OK bool
+	At time.Time
+}
+
+// watch looks at the file until the context ends.
+func (r *reloading) watch(ctx context.Context) {
+	tick := time.NewTicker(reloadInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.look(ctx)
+		}
+	}
+}
+
+// look settles the sources where the file says something new, twice in a row:
+// one that is being written is not whole.
+func (r *reloading) look(ctx context.Context) {
+	content, err := contentOf(r.process.config)
+	found := glance{content: string(content)}
+	if err != nil {
+		found = glance{problem: err.Error()}
+	}
+	isWhole := found == r.seen
+	r.seen = found
+	if !isWhole || found == r.judged {
+		return
+	}
+	r.judged = found
+	r.note(r.judge(ctx, content, err))
+}
+
+// judge follows what a changed file says. What cannot be used changes nothing.
+func (r *reloading) judge(ctx context.Context, content []byte, err error) error {
+	logger := r.process.logger.With("configuration", r.process.config)
+	var wanted []config.Source
+	if err == nil {
+		wanted, err = sourcesOf(r.process.config, content)
+	}
+	if err != nil {
+		logger.Error("the configuration cannot be used; what was read before stays in force", "error", err)
+		return err
+	}
+	begun, ended := r.sources.settle(ctx, wanted)
+	logger.Info("the configuration was read anew", "repositories", len(wanted), "begun", begun, "ended", ended)
+	return nil
+}
+
+func (r *reloading) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = reloaded{OK: err == nil, At: r.process.now()}
+}
+
+// Last is how the last reading of the file went. It may be asked from any goroutine.
+func (r *reloading) Last() reloaded {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
