@@ -61,10 +61,13 @@ func (s *source) open(ctx context.Context) (err error) {
 	return s.checkTrust(ctx)
 }
 
-// close lets go of what open made.
+// close lets go of what open and the tokens hold.
 func (s *source) close() {
 	if s.git != nil {
 		s.git.Close()
+	}
+	if s.tokens.app != nil {
+		s.tokens.app.close()
 	}
 }
 

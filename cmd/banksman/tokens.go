@@ -23,20 +23,28 @@ const longestToken = 4096
 // file is read for each request, so that a rotated token (a mounted Secret,
 // say) is used from then on.
 type tokens struct {
-	file   string // --token-file
+	app    *githubApp // nil: none
+	file   string     // --token-file
 	getenv func(string) string
 }
 
 // tokensOf are those that a source proves itself with.
 func tokensOf(s config.Source, getenv func(string) string) tokens {
-	return tokens{file: s.Credentials.TokenFile, getenv: getenv}
+	t := tokens{file: s.Credentials.TokenFile, getenv: getenv}
+	if app := s.Credentials.App; app != nil {
+		t.app = newGithubApp(*app, s.Forge.API)
+	}
+	return t
 }
 
 // errNoToken: none was given at all.
 var errNoToken = errors.New("no GitHub token")
 
 // Token never puts a token, or a part of one, into an error.
-func (t tokens) Token(context.Context) (string, error) {
+func (t tokens) Token(ctx context.Context) (string, error) {
+	if t.app != nil {
+		return t.app.Token(ctx)
+	}
 	if t.file != "" {
 		return t.fromFile()
 	}
