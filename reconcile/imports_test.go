@@ -28,6 +28,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 		{"reconcile/cluster", []string{"reconcile", "reconcile/health", "gitsrc", "render", "approvals"}, []string{"github.com/google/go-github"}},
 		{"reconcile/record", []string{"reconcile", "reconcile/api/v1alpha1", "gitsrc", "render", "approvals"}, []string{"github.com/google/go-github"}},
 		{"cmd/banksman/config", []string{"reconcile", "gitsrc", "render", "approvals"}, foreign},
+		{"reconcile/notify", []string{"reconcile", "gitsrc", "render", "approvals"}, foreign},
 		{"reconcile/lease", nil, []string{"github.com/google/go-github", "github.com/fluxcd/"}},
 	}
 	for _, r := range rules {
