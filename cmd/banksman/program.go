@@ -102,9 +102,25 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misused(helpOf(cmd), "%w", err)
 	})
-	root.AddCommand(p.runCommand(), p.statusCommand(), p.whyCommand(), p.historyCommand(), p.getCommand(), p.treeCommand(), p.renderCommand(), p.diffCommand(),
-		p.suspendCommand(), p.resumeCommand(), p.retryCommand(), p.abortCommand(), p.acknowledgeCommand(),
-		p.validateCommand(), p.crdCommand(), p.versionCommand())
+	root.AddCommand(
+		p.runCommand(),
+		p.statusCommand(),
+		p.whyCommand(),
+		p.historyCommand(),
+		p.getCommand(),
+		p.treeCommand(),
+		p.renderCommand(),
+		p.diffCommand(),
+		p.suspendCommand(),
+		p.resumeCommand(),
+		p.retryCommand(),
+		p.abortCommand(),
+		p.acknowledgeCommand(),
+		p.validateCommand(),
+		p.crdCommand(),
+		p.versionCommand(),
+		p.notifyCommand(),
+	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	return root

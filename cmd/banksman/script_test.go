@@ -96,6 +96,7 @@ func TestScripts(t *testing.T) {
 			"deliveries": writeDeliveries,
 
 			"deliveryserver": startDeliveryServer,
+			"receiver":       startReceiver,
 		},
 	})
 }
