@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"banksman.dev/cmd/banksman/config"
+	"banksman.dev/reconcile/notify"
 )
 
 // sourcesOf is what the repositories of a configuration file come to.
@@ -15,7 +16,14 @@ func sourcesOf(file string, content []byte) ([]config.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read.Sources()
+	sources, err := read.Sources()
+	if err != nil {
+		return nil, err
+	}
+	if err := notify.Check(targetsOf(sources)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return sources, nil
 }
 
 // contentOf reads no more of a file than a configuration can have.

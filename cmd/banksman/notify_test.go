@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,11 +11,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"banksman.dev/approvals/github"
 	"banksman.dev/cmd/banksman/config"
+	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/cluster"
 	"banksman.dev/reconcile/notify"
+	"banksman.dev/reconcile/record"
 )
 
 // startReceiver FILE starts a server that writes what it gets to the file, and
@@ -57,5 +63,46 @@ func TestEveryTargetThatARepositoryTellsIsThereOnce(t *testing.T) {
 	}
 	if got, want := sourceOf(dora), (notify.Source{Name: "dora", Environment: "production", Targets: []string{"releases"}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestATargetHearsWhatHappensInItsRepository(t *testing.T) {
+	got := make(chan string, 2)
+	web := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		got <- req.Header.Get("Banksman-Delivery")
+	}))
+	defer web.Close()
+	target := config.Notification{Name: "audit", Webhook: &config.Webhook{URL: web.URL}}
+	quiet := config.Source{Name: "quiet", Notify: []config.Notification{{Name: "releases"}}}
+	dora := config.Source{Name: "dora", Environment: "production", Notify: []config.Notification{target}}
+	notifier, err := notify.Start(notify.Options{Log: slog.New(slog.DiscardHandler)}, targetsOf([]config.Source{dora}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pr := &process{program: &program{now: time.Now}, notifier: notifier}
+	loopOf := func(s config.Source) *reconcile.Loop {
+		return (&source{Source: s, process: pr}).tie(&github.Client{}, &record.Store{}, &cluster.Cluster{}, nil)
+	}
+	loopOf(quiet).Tell(reconcile.Transition{ID: "1", Event: reconcile.EventHeld})
+	loopOf(dora).Tell(reconcile.Transition{ID: "2", Event: reconcile.EventHeld})
+	endNotifications(notifier)
+	close(got)
+	var all []string
+	for id := range got {
+		all = append(all, id)
+	}
+	if want := []string{"production/dora/2"}; !reflect.DeepEqual(all, want) {
+		t.Errorf("got %v, want %v", all, want)
+	}
+}
+
+func TestATargetThatCannotBeToldIsAFaultOfTheFile(t *testing.T) {
+	_, err := sourcesOf("banksman.yaml", []byte(`apiVersion: banksman.dev/v1alpha1
+kind: Configuration
+repositories: [{url: "https://github.com/dora/manifests", trust: none}]
+notifications: [{name: chat, url: "slac://webhook/hidden"}]
+`))
+	if err == nil || !strings.Contains(err.Error(), `banksman.yaml: notification target "chat": shoutrrr knows no "slac"`) || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("got %v", err)
 	}
 }

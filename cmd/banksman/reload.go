@@ -70,6 +70,9 @@ func (r *reloading) judge(ctx context.Context, content []byte, err error) error 
 	if err == nil {
 		wanted, err = sourcesOf(r.process.config, content)
 	}
+	if err == nil {
+		err = r.process.notifier.Aim(targetsOf(wanted))
+	}
 	if err != nil {
 		logger.Error("the configuration cannot be used; what was read before stays in force", "error", err)
 		return err

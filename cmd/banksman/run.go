@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"banksman.dev/reconcile/lease"
+	"banksman.dev/reconcile/notify"
 )
 
 const runLong = `Follow one branch of a manifest repository: render its services, apply each
@@ -93,6 +94,7 @@ type process struct {
 	cfg       *rest.Config // of the cluster; what writes by it holds the lease
 	held      *lease.Lease // nil where nobody else ever runs
 	probes    *probes
+	notifier  *notify.Notifier
 	logger    *slog.Logger
 }
 
@@ -143,6 +145,11 @@ func (pr *process) inTurn(ctx context.Context, only *source) error {
 		return err
 	}
 	defer silence()
+	pr.notifier, err = notify.Start(notify.Options{Log: pr.logger, UserAgent: userAgent()}, targetsOf(pr.sources))
+	if err != nil {
+		return misused("", "%w", err)
+	}
+	defer endNotifications(pr.notifier) // after the lease is given back: a target that hangs holds up no other banksman
 	pr.held, err = pr.lead(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		pr.logger.Info("banksman stops; another one holds the lease")

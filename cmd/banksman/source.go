@@ -168,12 +168,18 @@ func (s *source) tie(reviews *github.Client, store *record.Store, objects *clust
 		Prune:  objects.Prune,
 		Posted: reviews.Statuses,
 		Post:   posting(s.process.held, reviews.SetStatus),
+		Tell:   s.tell,
 
 		Wake:     wake,
 		Now:      s.pulse.beat,
 		Log:      s.logger,
 		Settings: s.settings(),
 	}
+}
+
+// tell is told what happened to a release, once.
+func (s *source) tell(t reconcile.Transition) {
+	s.process.notifier.Tell(sourceOf(s.Source), t)
 }
 
 func (s *source) settings() reconcile.Settings {

@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -84,16 +83,7 @@ func Start(o Options, targets []Target) (*Notifier, error) {
 // goes or changes delivers what it has; one that changes remembers what it was
 // told. With an error nothing changes.
 func (n *Notifier) Aim(targets []Target) error {
-	names := map[string]bool{}
-	var errs []error
-	for _, t := range targets {
-		errs = append(errs, t.Check())
-		if names[t.Name] {
-			errs = append(errs, fmt.Errorf("notification target %q: there are two of that name", t.Name))
-		}
-		names[t.Name] = true
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := Check(targets); err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -131,19 +121,18 @@ func (n *Notifier) outletFor(t Target) *outlet {
 	return o
 }
 
-// From is the Loop.Tell of one source: it queues, and never waits for a target.
-func (n *Notifier) From(s Source) func(reconcile.Transition) {
-	return func(t reconcile.Transition) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if n.isClosed {
-			return
-		}
-		told := notificationOf(s, t)
-		for name, o := range n.outlets {
-			if (len(s.Targets) == 0 || slices.Contains(s.Targets, name)) && o.target.wants(told) {
-				o.take(told)
-			}
+// Tell queues what happened in a source for those targets that want it. It waits
+// for none, and may be called from any goroutine.
+func (n *Notifier) Tell(s Source, t reconcile.Transition) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isClosed {
+		return
+	}
+	told := notificationOf(s, t)
+	for name, o := range n.outlets {
+		if (len(s.Targets) == 0 || slices.Contains(s.Targets, name)) && o.target.wants(told) {
+			o.take(told)
 		}
 	}
 }

@@ -163,7 +163,7 @@ func TestWhoHearsWhat(t *testing.T) {
 			if c.service != "" {
 				x.Service = "fop-gate"
 			}
-			w.notifier.From(c.source)(x)
+			w.notifier.Tell(c.source, x)
 			w.finish()
 			if got := len(r.letters()) == 1; got != c.hears {
 				t.Errorf("hears: %t, want %t", got, c.hears)
@@ -175,9 +175,9 @@ func TestWhoHearsWhat(t *testing.T) {
 func TestTwoEnvironmentsHaveTwoIDs(t *testing.T) {
 	r := receiving(t)
 	w := begin(t, r.hook(t))
-	w.notifier.From(notify.Source{Environment: "staging"})(promoted("1"))
-	w.notifier.From(notify.Source{Environment: "production"})(promoted("1"))
-	w.notifier.From(notify.Source{})(promoted("an odd\nname"))
+	w.notifier.Tell(notify.Source{Environment: "staging"}, promoted("1"))
+	w.notifier.Tell(notify.Source{Environment: "production"}, promoted("1"))
+	w.notifier.Tell(notify.Source{}, promoted("an odd\nname"))
 	w.finish()
 	var ids []string
 	for _, l := range r.letters() {

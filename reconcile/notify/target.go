@@ -32,6 +32,20 @@ type Webhook struct {
 	SecretFile string
 }
 
+// Check says what is wrong with targets that are to be told beside each other.
+func Check(targets []Target) error {
+	names := map[string]bool{}
+	var errs []error
+	for _, t := range targets {
+		errs = append(errs, t.Check())
+		if names[t.Name] {
+			errs = append(errs, fmt.Errorf("notification target %q: there are two of that name", t.Name))
+		}
+		names[t.Name] = true
+	}
+	return errors.Join(errs...)
+}
+
 // Check says what is wrong with a target, in a sentence that names it and holds no
 // part of its URL but the host.
 func (t Target) Check() error {

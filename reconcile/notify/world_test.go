@@ -134,9 +134,8 @@ func (w *world) close() {
 }
 
 func (w *world) tell(all ...reconcile.Transition) {
-	tell := w.notifier.From(notify.Source{Name: "dora", Environment: "production"})
 	for _, t := range all {
-		tell(t)
+		w.notifier.Tell(notify.Source{Name: "dora", Environment: "production"}, t)
 	}
 }
 
