@@ -20,6 +20,7 @@ func Decide(o Observed) Decision { return decide(o, fullRules(), canaryRules()) 
 
 func decide(o Observed, fullRules, canaryRules []rule) Decision {
 	d := &draft{o: &o, record: o.Record.clone()}
+	d.settleLook()
 	d.settleSuspension()
 	if !d.suspended() {
 		d.settleRecalled()

@@ -120,7 +120,8 @@ type state struct {
 	unsaved    map[render.ServiceName]*Record   // what is worth a write, but not one of its own
 	isRunning  bool                             // time passes by itself
 	auditAt    map[render.ServiceName]time.Time
-	unposted   bool // something changed that the branch's statuses hang on
+	looked     map[render.ServiceName]string // the orders to look now that a fetch has followed
+	unposted   bool                          // something changed that the branch's statuses hang on
 	passes     passes
 	fetches    *shared[struct{}, fetched]
 	asks       *shared[string, approvals.Facts]
@@ -136,7 +137,10 @@ type state struct {
 func (l *Loop) Once(ctx context.Context) error {
 	l.begin()
 	l.isOnce = true
-	due := l.poll(l.fetch(ctx))
+	orders := l.lookOrders()
+	f := l.fetch(ctx)
+	f.orders = orders
+	due := l.poll(f)
 	if l.fetchErr != nil {
 		return l.fetchErr
 	}
@@ -198,6 +202,7 @@ func (l *Loop) begin() {
 		saved:      map[render.ServiceName]saving{},
 		unsaved:    map[render.ServiceName]*Record{},
 		unpaused:   map[render.ServiceName]bool{},
+		looked:     map[render.ServiceName]string{},
 		unsavedAt:  map[render.ServiceName]time.Time{},
 		unposted:   true,
 	}

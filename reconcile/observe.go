@@ -26,7 +26,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 	} else {
 		record.Service = name
 	}
-	o := Observed{Now: l.Now(), Record: record, Orders: orders, Fights: l.fightsOf(name)}
+	o := Observed{Now: l.Now(), Record: record, Orders: orders, Fights: l.fightsOf(name), Looked: l.looked[name]}
 	delete(l.unread, name)
 	w, unread := l.lookAtBranch(&o)
 	if unread != nil && record.Namespace == "" {

@@ -103,6 +103,8 @@ type Orders struct {
 	Acknowledge gitsrc.SHA // the operator answers for everything up to it
 	Abort       gitsrc.SHA // what is on its way of this commit is taken back, once
 
+	Look string // a token; a new one fetches the branch and looks at the service at once
+
 	ResumedBy, ResumeReason           string // who took the last Suspend back
 	RetriedBy, RetryReason            string
 	AcknowledgedBy, AcknowledgeReason string
@@ -129,6 +131,9 @@ type Observed struct {
 	// Landed is the head of the pull request that became the head's commit, as far
 	// as it is known without asking the forge.
 	Landed gitsrc.SHA
+
+	// Looked is the order to look now that a fetch has followed; "" none.
+	Looked string
 
 	// RollingLost is why what rolls out cannot be rendered, and never will be; ""
 	// while it can, and while the branch cannot be read.

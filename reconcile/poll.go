@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"banksman.dev/gitsrc"
 	"banksman.dev/render"
@@ -10,8 +11,9 @@ import (
 
 // fetched is what a fetch of the branch came to.
 type fetched struct {
-	head gitsrc.SHA
-	err  error
+	head   gitsrc.SHA
+	err    error
+	orders map[render.ServiceName]string // to look now, given before it began
 }
 
 func (l *Loop) fetch(ctx context.Context) fetched {
@@ -19,7 +21,7 @@ func (l *Loop) fetch(ctx context.Context) fetched {
 	if ctx.Err() != nil {
 		err = nil // the process is ending; that is not the server's fault
 	}
-	return fetched{head, err}
+	return fetched{head: head, err: err}
 }
 
 // poll takes the outcome of a fetch and names the services to look at: all of
@@ -30,6 +32,7 @@ func (l *Loop) fetch(ctx context.Context) fetched {
 func (l *Loop) poll(f fetched) []render.ServiceName {
 	l.polls++
 	l.noteFetch(f.err)
+	asked := l.followed(f)
 	moved, before := false, l.head
 	if f.err == nil && f.head != "" {
 		// A last look may have fetched a newer head since this fetch began.
@@ -39,7 +42,7 @@ func (l *Loop) poll(f fetched) []render.ServiceName {
 	}
 	switch {
 	case l.head == "":
-		return l.remembered()
+		return append(l.remembered(), asked...)
 	case l.polls == 1 || l.passes.first == nil:
 		known := l.known()
 		l.passes.first = map[render.ServiceName]bool{}
@@ -49,9 +52,9 @@ func (l *Loop) poll(f fetched) []render.ServiceName {
 		l.settled.Store(len(known) == 0)
 		return known
 	case moved:
-		return append(l.affected(before), l.waiting()...)
+		return slices.Concat(l.affected(before), l.waiting(), asked)
 	}
-	return l.waiting()
+	return append(l.waiting(), asked...)
 }
 
 // noteFetch remembers whether fetching works, and says so when that changes.

@@ -174,6 +174,7 @@ type Record struct {
 	Governing *Rules
 	RetryUsed string // the retry token that was honoured last
 
+	Looked          string     // the order to look now that was followed last
 	AbortUsed       string     // the abort that was honoured last, and the retry token that stood beside it
 	AcknowledgeUsed gitsrc.SHA // the acknowledgement that the history names
 	Leaves          gitsrc.SHA // the commit that takes the service out; full's objects go, that was approved

@@ -69,6 +69,8 @@ type run struct {
 	looking   *errand[pullsLook]
 	hearing   *errand[[]pullAnswer]
 	saying    *errand[error]
+	// fetchAgain: somebody ordered a look after the fetch began that is under way.
+	fetchAgain bool
 }
 
 // next waits for something to happen, and says what is to be done about it:
@@ -93,6 +95,10 @@ func (r *run) next(wait time.Duration) func() []render.ServiceName {
 			r.fetching.out = false
 			due := r.poll(f)
 			r.look()
+			if r.fetchAgain {
+				r.fetchAgain = false
+				r.fetch()
+			}
 			return due
 		})
 	case k := <-r.looking.back:
@@ -105,6 +111,7 @@ func (r *run) next(wait time.Duration) func() []render.ServiceName {
 		return r.outer(func() []render.ServiceName {
 			due := append(r.woken(), name)
 			r.passes.hurry(due)
+			r.hurryFetch(due)
 			return due
 		})
 	case <-timer.C:
@@ -123,7 +130,12 @@ func (r *run) outer(do func() []render.ServiceName) func() []render.ServiceName 
 
 func (r *run) fetch() {
 	if !r.fetching.out {
-		r.fetching.send(r.beside, func() fetched { return r.Loop.fetch(r.ctx) })
+		orders := r.lookOrders()
+		r.fetching.send(r.beside, func() fetched {
+			f := r.Loop.fetch(r.ctx)
+			f.orders = orders
+			return f
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +135,15 @@ func TestOrdersAreReadFromTheSpec(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, ordersOf(d)); diff != "" {
 		t.Error(diff)
+	}
+	d = &v1alpha1.Delivery{}
+	d.Annotations = map[string]string{"banksman.dev/reconcile-at": "now"}
+	if diff := cmp.Diff(reconcile.Orders{Look: "now"}, ordersOf(d)); diff != "" {
+		t.Error(diff)
+	}
+	d.Annotations["banksman.dev/reconcile-at"] = strings.Repeat("x", 254)
+	if got := ordersOf(d).Look; got != "" {
+		t.Errorf("an order that is too long to be remembered: %d characters", len(got))
 	}
 	if diff := cmp.Diff(reconcile.Orders{}, ordersOf(&v1alpha1.Delivery{})); diff != "" {
 		t.Error(diff)

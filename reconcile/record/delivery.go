@@ -35,6 +35,7 @@ func recordOf(d *v1alpha1.Delivery) reconcile.Record {
 		Drift:           maybe(s.Drift, fromDrift),
 		Frozen:          fromTime(s.Frozen),
 		Told:            fromTold(s.Told),
+		Looked:          s.ReconciledAt,
 		AbortUsed:       s.AbortUsed,
 		AcknowledgeUsed: gitsrc.SHA(s.AcknowledgeUsed),
 		Inventory:       each(s.Inventory, fromEntry),
@@ -53,7 +54,19 @@ func ordersOf(d *v1alpha1.Delivery) reconcile.Orders {
 		Retry: d.Spec.Retry, RetriedBy: d.Spec.RetryBy, RetryReason: d.Spec.RetryReason,
 		Acknowledge: gitsrc.SHA(d.Spec.Acknowledge), AcknowledgedBy: d.Spec.AcknowledgeBy, AcknowledgeReason: d.Spec.AcknowledgeReason,
 		Abort: gitsrc.SHA(d.Spec.Abort), AbortedBy: d.Spec.AbortBy, AbortReason: d.Spec.AbortReason,
+		Look: lookOf(d),
 	}
+}
+
+// longestOrder is the size of a token.
+const longestOrder = 253
+
+// lookOf is the order to look now. One that is too long to be remembered is none.
+func lookOf(d *v1alpha1.Delivery) string {
+	if at := d.Annotations[v1alpha1.AnnotationReconcileAt]; len(at) <= longestOrder {
+		return at
+	}
+	return ""
 }
 
 // statusOf is the status that says a record and a view. The conditions go on
@@ -82,6 +95,7 @@ func statusOf(r reconcile.Record, v reconcile.View, before *v1alpha1.Delivery, n
 			Drift:           maybe(r.Drift, toDrift),
 			Frozen:          toTime(r.Frozen),
 			Told:            toTold(r.Told),
+			ReconciledAt:    r.Looked,
 			AbortUsed:       r.AbortUsed,
 			AcknowledgeUsed: string(r.AcknowledgeUsed),
 			Inventory:       each(r.Inventory, toEntry),

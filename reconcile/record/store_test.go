@@ -276,6 +276,20 @@ func TestADeliveryMadeByHandIsTakenUpWithItsOrders(t *testing.T) {
 	}
 }
 
+func TestAnOrderToLookNowIsHeard(t *testing.T) {
+	b := newBench(t)
+	b.save(b.store, b.record(), view)
+	patch := []byte(`{"metadata":{"annotations":{"banksman.dev/reconcile-at":"now"}}}`)
+	if _, err := b.deliveries().Patch(t.Context(), string(b.service()), types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	b.heard(b.store, "an order to look now")
+	r, orders, _ := b.store.Load(b.service())
+	if orders.Look != "now" || r.Looked != "" {
+		t.Errorf("%q, %q", orders.Look, r.Looked)
+	}
+}
+
 func TestADeletedDeliveryIsHeardAndMadeAgain(t *testing.T) {
 	b := newBench(t)
 	b.save(b.store, b.record(), view)

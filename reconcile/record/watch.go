@@ -93,6 +93,7 @@ func (s *Store) saw(o any, initial bool) {
 	switch {
 	case initial, !isNew:
 	case before == nil, before.UID != d.UID,
+		lookOf(before) != lookOf(d),
 		!equality.Semantic.DeepEqual(before.Spec, d.Spec),
 		!equality.Semantic.DeepEqual(before.Status, d.Status):
 		s.queue.Add(render.ServiceName(d.Name))

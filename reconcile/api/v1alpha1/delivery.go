@@ -110,3 +110,8 @@ const (
 	AnnotationPull   = "banksman.dev/pull" // the open pull request whose canary it is about
 	AnnotationURL    = "banksman.dev/url"  // where a person looks
 )
+
+// AnnotationReconcileAt is an order to look at once: each new value, of at most 253
+// characters, makes banksman fetch the branch and look at the service. The status
+// names the value that was followed last.
+const AnnotationReconcileAt = "banksman.dev/reconcile-at"

@@ -64,6 +64,9 @@ type Record struct {
 	// The acknowledgement that the history names.
 	// +optional
 	AcknowledgeUsed string `json:"acknowledgeUsed,omitempty"`
+	// The annotation banksman.dev/reconcile-at that was followed last.
+	// +optional
+	ReconciledAt string `json:"reconciledAt,omitempty"`
 	// The abort that was honoured last, and the retry word that stood beside it.
 	// +optional
 	AbortUsed string `json:"abortUsed,omitempty"`
