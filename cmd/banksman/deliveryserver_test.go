@@ -172,6 +172,10 @@ func takeNote(o *unstructured.Unstructured) {
 	if status == nil {
 		status = map[string]any{}
 	}
+	if at := o.GetAnnotations()[v1alpha1.AnnotationReconcileAt]; at != "" {
+		status["reconciledAt"] = at
+		o.Object["status"] = status
+	}
 	if seen, _ := status["observedGeneration"].(int64); seen == o.GetGeneration() {
 		return
 	}

@@ -27,10 +27,10 @@ func (p *program) untilNoted(ctx context.Context, f orderFlags, given []v1alpha1
 			switch {
 			case !there:
 				return failed(fmt.Errorf("%s is not there any more", nameOfService(d)), "banksman status -A lists the services that there are")
-			case latest.Status.ObservedGeneration < d.Generation:
+			case !f.isNoted(d, latest):
 				open = append(open, d)
 			default:
-				if err := p.say(d.Name + ": banksman has taken note" + stepWords(latest)); err != nil {
+				if err := p.say(d.Name + ": " + f.notedWords() + stepWords(latest)); err != nil {
 					return err
 				}
 			}
@@ -39,13 +39,28 @@ func (p *program) untilNoted(ctx context.Context, f orderFlags, given []v1alpha1
 			return nil
 		}
 		if waited >= f.timeout {
-			return unnoted(given, f.timeout)
+			return f.unnoted(given)
 		}
 		if err := p.pause(ctx, noteStep); err != nil {
 			return err
 		}
 		waited += noteStep
 	}
+}
+
+// isNoted: banksman has decided with the order that was given.
+func (f orderFlags) isNoted(given, latest v1alpha1.Delivery) bool {
+	if f.look {
+		return latest.Status.ReconciledAt == latest.Annotations[v1alpha1.AnnotationReconcileAt] // ours, or a newer one
+	}
+	return latest.Status.ObservedGeneration >= given.Generation
+}
+
+func (f orderFlags) notedWords() string {
+	if f.look {
+		return "banksman has looked"
+	}
+	return "banksman has taken note"
 }
 
 // stepWords is where a service stands, behind a sentence.
@@ -82,7 +97,7 @@ func (p *program) newest(ctx context.Context, f orderFlags, given []v1alpha1.Del
 // mostUnnoted is how many services are named that nobody looks after.
 const mostUnnoted = 5
 
-func unnoted(open []v1alpha1.Delivery, timeout time.Duration) error {
+func (f orderFlags) unnoted(open []v1alpha1.Delivery) error {
 	var names []string
 	for _, d := range open[:min(len(open), mostUnnoted)] {
 		names = append(names, d.Name)
@@ -91,6 +106,10 @@ func unnoted(open []v1alpha1.Delivery, timeout time.Duration) error {
 	if more := len(open) - len(names); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return failed(fmt.Errorf("banksman has not taken note of the order for %s within %s", list, timeout),
+	if f.look {
+		return failed(fmt.Errorf("banksman has not looked at %s within %s", list, f.timeout),
+			"is banksman run running, and can it fetch the branch? Its log says so; it looks as soon as it can")
+	}
+	return failed(fmt.Errorf("banksman has not taken note of the order for %s within %s", list, f.timeout),
 		"is banksman run running? The order is written, and followed as soon as it runs;\n"+inNamespace("why", open[0])+" shows it")
 }

@@ -21,6 +21,9 @@ type orderFlags struct {
 	reason  string
 	wait    bool
 	timeout time.Duration
+	// look: the order is to look now. It needs no reason, and is followed when
+	// banksman has looked.
+	look bool
 }
 
 // Sizes that the definition of a Delivery sets.
@@ -36,7 +39,9 @@ const noteTime = time.Minute
 func (f *orderFlags) register(p *program, cmd *cobra.Command) {
 	f.cluster = newClusterFlags(cmd.Flags(), "to look in (default: any; with --all the context's)")
 	cmd.ValidArgsFunction = p.manyServiceNames(f.cluster)
-	cmd.Flags().StringVar(&f.reason, "reason", "", "`text` that says why; it is kept and shown")
+	if !f.look {
+		cmd.Flags().StringVar(&f.reason, "reason", "", "`text` that says why; it is kept and shown")
+	}
 	cmd.Flags().BoolVar(&f.wait, "wait", true, "wait until banksman has taken note of it")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", noteTime, "longest `time` to wait for that note")
 }

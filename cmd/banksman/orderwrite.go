@@ -19,7 +19,7 @@ const orderOwner = "banksman-cli"
 // An order is what a verb says to one service.
 type order struct {
 	// spec and annotations are merged into the Delivery; nil removes a field.
-	// Without a spec nothing is written.
+	// Without any nothing is written.
 	spec, annotations map[string]any
 	// says what will happen, in words that go on from the service's name.
 	says string
@@ -43,7 +43,7 @@ func writeOrder(ctx context.Context, c clients, d v1alpha1.Delivery, by person, 
 	at := c.dynamic.Resource(v1alpha1.Resource).Namespace(d.Namespace)
 	for try := 1; ; try++ {
 		o, err := orderFor(d, by)
-		if err != nil || o.spec == nil {
+		if err != nil || o.spec == nil && o.annotations == nil {
 			return nil, o.says, err
 		}
 		content, err := json.Marshal(o.patch(d.ResourceVersion))
@@ -81,7 +81,11 @@ func (o order) patch(version string) map[string]any {
 	if o.annotations != nil {
 		metadata["annotations"] = o.annotations
 	}
-	return map[string]any{"metadata": metadata, "spec": o.spec}
+	patch := map[string]any{"metadata": metadata}
+	if o.spec != nil {
+		patch["spec"] = o.spec
+	}
+	return patch
 }
 
 // orNull is a text, or what removes the field.

@@ -77,6 +77,7 @@ var picturedCommands = []pictured{
 	{name: "retry-nothing", args: "retry fop-gate", deliveries: "orders", free: true},
 	{name: "abort", args: "abort fop-gate --reason errors --wait=false", deliveries: "orders"},
 	{name: "abort-nothing", args: "abort pruned", deliveries: "orders", free: true},
+	{name: "reconcile", args: "reconcile fop-gate ledger --wait=false", deliveries: "orders"},
 	{name: "acknowledge", args: "acknowledge hotfix 6666666 --yes --wait=false", deliveries: "orders"},
 	{name: "acknowledge-deletions", args: "acknowledge pruned 2222222 --yes --wait=false", deliveries: "orders"},
 	{name: "acknowledge-unasked", args: "acknowledge hotfix 6666666", deliveries: "orders", free: true},

@@ -102,7 +102,6 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misused(helpOf(cmd), "%w", err)
 	})
-	root.AddCommand(
 		p.runCommand(),
 		p.statusCommand(),
 		p.whyCommand(),
@@ -120,6 +119,7 @@ func (p *program) command() *cobra.Command {
 		p.crdCommand(),
 		p.versionCommand(),
 		p.notifyCommand(),
+		p.reconcileCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
