@@ -48,6 +48,23 @@ const (
 	StepNotReleased Step = "Not released"
 )
 
+// Steps are all of them, in the order in which a release meets them.
+func Steps() []Step {
+	return []Step{
+		StepNotReleased, StepCanary, StepBake, StepApproval, StepFull, StepUpToDate, StepRollback, StepHeld,
+		StepSuspended, StepUnreadable, StepRewritten, StepGone,
+	}
+}
+
+// A Shown is what a Delivery shows of its service, for whoever counts them.
+type Shown struct {
+	Step     Step
+	Standing Event // awaiting-approval, blocked or unreadable; "" where nothing waits
+	// Since is since when it stands so.
+	Since    time.Time
+	Degraded bool // what is promoted is not healthy, and that was told
+}
+
 // A View is what a person is shown. It is derived on every pass and never read
 // back.
 type View struct {

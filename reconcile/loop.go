@@ -58,6 +58,11 @@ type Loop struct {
 	// Tell hears of each transition once, after the record that says so is saved.
 	// It must not block. nil: nobody hears.
 	Tell func(Transition)
+	// Fetching hears that a fetch of the branch begins, and what it returns how that
+	// ended; Passes hears how many looks at services are under way, and how many
+	// wait. They must not block. nil: nobody hears.
+	Fetching func() (ended func(error))
+	Passes   func(running, waiting int)
 	// Wake delivers the services that something happened to.
 	Wake <-chan render.ServiceName
 	Now  func() time.Time

@@ -142,6 +142,9 @@ func (l *Loop) advance(ctx context.Context, due []render.ServiceName) {
 		p.running[name] = true
 		p.all.Go(func() { l.pass(ctx, name) })
 	}
+	if l.Passes != nil {
+		l.Passes(len(p.running), p.waiting())
+	}
 }
 
 // isTime: nothing is under way, or it is a while since the last time.

@@ -17,10 +17,15 @@ type fetched struct {
 }
 
 func (l *Loop) fetch(ctx context.Context) fetched {
+	ended := func(error) {}
+	if l.Fetching != nil {
+		ended = l.Fetching()
+	}
 	head, err := l.Source.Fetch(ctx)
 	if ctx.Err() != nil {
-		err = nil // the process is ending; that is not the server's fault
+		return fetched{head: head} // the process is ending; that is not the server's fault
 	}
+	ended(err)
 	return fetched{head: head, err: err}
 }
 

@@ -39,7 +39,9 @@ type Options struct {
 	Owner, Repo string                                // as in owner/repo
 	Token       func(context.Context) (string, error) // asked before every request; nil: anonymous
 	Transport   http.RoundTripper                     // nil: direct connections with timeouts
-	UserAgent   string                                // "" is "banksman"
+	// Wrap is around Transport, and sees each request that is sent; nil: nothing is.
+	Wrap      func(http.RoundTripper) http.RoundTripper
+	UserAgent string // "" is "banksman"
 }
 
 // Client asks about one repository. It is safe for concurrent use.
@@ -85,6 +87,9 @@ func New(o Options) (*Client, error) {
 	w := &wire{base: base, token: o.Token, next: o.Transport, cache: newCache(), limit: &limit{now: time.Now}, pace: newPace(base)}
 	if w.next == nil {
 		w.next = directTransport()
+	}
+	if o.Wrap != nil {
+		w.next = o.Wrap(w.next)
 	}
 	rest := gogithub.NewClient(&http.Client{
 		Transport: w,

@@ -98,6 +98,22 @@ func (s *Store) All() []render.ServiceName {
 	return slices.Sorted(maps.Keys(s.places))
 }
 
+// Shown is what each service's Delivery shows.
+func (s *Store) Shown() []reconcile.Shown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]reconcile.Shown, 0, len(s.places))
+	for name := range s.places {
+		status := s.find(name).Status
+		shown := reconcile.Shown{Step: reconcile.Step(status.Step)}
+		if told := fromTold(status.Told); told != (reconcile.Told{}) {
+			shown.Standing, shown.Since, shown.Degraded = told.Standing, told.About.Since, told.Degraded
+		}
+		all = append(all, shown)
+	}
+	return all
+}
+
 // Load returns what is remembered of a service and what an operator says of
 // it, and whether there is a Delivery.
 func (s *Store) Load(name render.ServiceName) (reconcile.Record, reconcile.Orders, bool) {
