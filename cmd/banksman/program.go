@@ -102,6 +102,7 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misused(helpOf(cmd), "%w", err)
 	})
+	root.AddCommand(
 		p.runCommand(),
 		p.statusCommand(),
 		p.whyCommand(),
