@@ -127,7 +127,7 @@ func (l *Loop) judgeEarlier(ctx context.Context, o *Observed, w walked, at int, 
 	if is.unread != nil {
 		return nil, is.unread
 	}
-	if is.err != nil || l.content.overlap(l, name, commit) != nil {
+	if is.err != nil || l.content.admissible(l, name, commit) != nil {
 		return nil, nil //nolint:nilerr // a fault of that commit's content, which makes it none to go back to
 	}
 	head := Head{

@@ -83,6 +83,7 @@ type Settings struct {
 	Namespace   string     // of Deliveries whose service names none
 	Trust       gitsrc.SHA // everything reachable from it counts as approved; "" trusts nothing
 	Floor       approvals.Policy
+	Scope                     // what the repository may touch in the cluster
 	Parallel    int           // passes at a time; 0 is one
 	Interval    time.Duration // between two polls of the branch and of the reviews
 	Audit       time.Duration // how often a service's objects are checked without trusting the watches; 0: never

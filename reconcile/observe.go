@@ -68,7 +68,7 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 		h.Cause = oneLine(at.err)
 	}
 	// What runs already keeps its objects; the newcomer is refused.
-	if err := l.content.overlap(l, name, l.head); err != nil && !o.Record.runs(h.Digest) {
+	if err := l.content.admissible(l, name, l.head); err != nil && !o.Record.runs(h.Digest) {
 		h.Problem, h.Cause = ProblemUnrenderable, oneLine(err)
 	}
 	if at.entry.Name != "" {
@@ -108,14 +108,17 @@ func (l *Loop) startRules(name render.ServiceName) Rules {
 	return rulesOf(render.DefaultEntry(name), "")
 }
 
-// namespaceOf is where the service's Delivery stands: beside its workload.
+// namespaceOf is where the service's Delivery stands: beside its workload, if that
+// is where the repository may have anything.
 func (l *Loop) namespaceOf(name render.ServiceName) string {
 	at := l.content.release(l, name, l.head)
-	switch {
-	case at.release.Namespace != "":
-		return at.release.Namespace
-	case at.entry.Namespace != "":
-		return at.entry.Namespace
+	for _, namespace := range []string{at.release.Namespace, at.entry.Namespace, l.Namespace} {
+		if namespace != "" && l.Covers(namespace) {
+			return namespace
+		}
+	}
+	if len(l.Namespaces) > 0 {
+		return l.Namespaces[0] // it names none where a Delivery may stand
 	}
 	return l.Namespace
 }

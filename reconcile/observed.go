@@ -15,7 +15,7 @@ type Problem string
 const (
 	ProblemNone         Problem = ""
 	ProblemUnreadable   Problem = "unreadable"   // the commit or its catalog cannot be read
-	ProblemUnrenderable Problem = "unrenderable" // this service cannot be rendered
+	ProblemUnrenderable Problem = "unrenderable" // this service cannot be rendered, or must not be applied like that
 	ProblemRewritten    Problem = "rewritten"    // history no longer contains what is promoted
 	ProblemGone         Problem = "gone"         // the catalog no longer names the service
 	ProblemUnread       Problem = "unread"       // neither Git nor the local copy can be read: nothing is known of the branch

@@ -49,6 +49,7 @@ type mergedPull struct {
 type change struct {
 	release   render.Release
 	fault     string            // why it cannot be rendered
+	outside   string            // why it must not be applied, though it can be rendered
 	isNew     bool              // the branch's catalog does not name the service
 	onlySteps bool              // the objects stay the same, and the steps of its releases change
 	sameSteps bool              // they do not change
@@ -153,6 +154,8 @@ func (l *Loop) renderMerge(m *mergedPull, in, then catalogAt, head gitsrc.SHA) {
 			}
 			if after.err != nil {
 				c.fault = oneLine(after.err)
+			} else if err := l.refuse(rendered.Pack()); err != nil {
+				c.outside = oneLine(err)
 			} else if err := l.compare(c, rendered.Pack(), before.release); err != nil {
 				m.unread = err
 				return

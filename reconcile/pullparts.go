@@ -58,6 +58,9 @@ func (l *Loop) findPart(o *openPull, name render.ServiceName) pullPart {
 	if c.fault != "" {
 		return says(errorReport("cannot be rendered: " + c.fault))
 	}
+	if c.outside != "" {
+		return says(errorReport(c.outside))
+	}
 	if c.onlySteps {
 		return says(successReport("only the steps change: no canary needed"))
 	}

@@ -19,7 +19,7 @@ func (l *Loop) policies(o *openPull) map[render.ServiceName]approvals.Policy {
 		of[""] = l.Floor
 	}
 	for _, name := range o.merged.touched {
-		if c := o.merged.changes[name]; c != nil && c.fault == "" && l.approvedBefore(o, name) != "" {
+		if c := o.merged.changes[name]; c != nil && c.fault == "" && c.outside == "" && l.approvedBefore(o, name) != "" {
 			continue
 		}
 		of[name] = PolicyOf(l.rulesFor(name), l.Floor)

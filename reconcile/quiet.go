@@ -65,5 +65,5 @@ func (l *Loop) isUntouched(name render.ServiceName, from gitsrc.SHA, commits []g
 			return false
 		}
 	}
-	return l.content.overlap(l, name, l.head) == nil
+	return l.content.admissible(l, name, l.head) == nil
 }

@@ -71,3 +71,6 @@ func (p Packed) IDs() []ObjectID {
 	}
 	return ids
 }
+
+// Source is the template or kustomize folder that an object comes from.
+func (p Packed) Source(id ObjectID) string { return p.sources[id] }
