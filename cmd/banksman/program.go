@@ -121,6 +121,7 @@ func (p *program) command() *cobra.Command {
 		p.versionCommand(),
 		p.notifyCommand(),
 		p.reconcileCommand(),
+		p.configCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -239,6 +239,15 @@ func TestAFaultIsSaidWithItsPlace(t *testing.T) {
 	}
 }
 
+func TestTheExampleIsRead(t *testing.T) {
+	if _, err := Read("example.yaml", Example()); err != nil {
+		t.Error(err)
+	}
+	if err := compiled(t).Validate(instance(t, Example())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 	if _, err := Read("f.yaml", make([]byte, Largest+1)); err == nil {
 		t.Error("it was read")
@@ -248,7 +257,7 @@ func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	for _, name := range []string{"whole.yaml", "least.yaml"} {
 		t.Run(name, func(t *testing.T) {
-			read := example(t, name)
+			read := fileOf(t, name)
 			written, err := read.Encode()
 			if err != nil {
 				t.Fatal(err)
@@ -264,7 +273,7 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	}
 }
 
-func example(t *testing.T, name string) *Configuration {
+func fileOf(t *testing.T, name string) *Configuration {
 	t.Helper()
 	file := filepath.Join("testdata", name)
 	content, err := os.ReadFile(file)

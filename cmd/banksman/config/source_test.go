@@ -11,7 +11,7 @@ import (
 )
 
 func TestARepositoryInheritsWhatItDoesNotSay(t *testing.T) {
-	got, err := example(t, "whole.yaml").Sources()
+	got, err := fileOf(t, "whole.yaml").Sources()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestARepositoryInheritsWhatItDoesNotSay(t *testing.T) {
 }
 
 func TestTheLeastFileHasBanksmansOwnDefaults(t *testing.T) {
-	got, err := example(t, "least.yaml").Sources()
+	got, err := fileOf(t, "least.yaml").Sources()
 	if err != nil {
 		t.Fatal(err)
 	}
