@@ -41,7 +41,7 @@ func (pr *process) define(ctx context.Context) error {
 func (s *source) connect(ctx context.Context) (store *record.Store, objects *cluster.Cluster, err error) {
 	cfg := s.process.cfg
 	err = s.process.start(s.logger).step(ctx, "read the Deliveries", func(ctx context.Context) (err error) {
-		store, err = record.Open(ctx, cfg, s.logger)
+		store, err = record.Open(ctx, cfg, record.Options{Logger: s.logger})
 		return err
 	})
 	if err != nil {

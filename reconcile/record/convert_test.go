@@ -81,7 +81,7 @@ func TestARecordComesBackAsItWentIn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := generated[reconcile.Record]().Draw(t, "record")
 		normal(reflect.ValueOf(&r).Elem())
-		d := newDelivery(r)
+		d := (&Store{}).newDelivery(r)
 		d.Status = statusOf(r, generated[reconcile.View]().Draw(t, "view"), d, metav1.Now())
 		got := recordOf(throughJSON(t, d))
 		if diff := cmp.Diff(r, got); diff != "" {

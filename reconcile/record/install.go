@@ -34,7 +34,8 @@ var ErrNotAllowed = errors.New("not allowed to create customresourcedefinitions.
 func CRD() []byte { return v1alpha1.CRD() }
 
 // Install makes the cluster know Deliveries, and waits until it does. Without
-// the right to, it is enough that somebody else has installed them.
+// the right to change definitions, it is enough that somebody else has installed
+// this one.
 func Install(ctx context.Context, config *rest.Config) error {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -44,18 +45,44 @@ func Install(ctx context.Context, config *rest.Config) error {
 	if err := yaml.Unmarshal(CRD(), &crd.Object); err != nil {
 		return fmt.Errorf("read the embedded Delivery definition: %w", err)
 	}
+	allowed, err := mayInstall(ctx, client, crd.GetName())
+	if err != nil {
+		return fmt.Errorf("ask whether the Delivery definition may be installed: %w", err)
+	}
+	if !allowed {
+		return served(ctx, config)
+	}
 	_, err = client.Resource(definitions).Apply(ctx, crd.GetName(), &crd, metav1.ApplyOptions{FieldManager: owner, Force: true})
 	switch {
-	case apierrors.IsForbidden(err):
-		return served(ctx, config, err)
+	case apierrors.IsForbidden(err): // by an admission rule
+		return served(ctx, config)
 	case err != nil:
 		return fmt.Errorf("install the Delivery definition: %w", err)
 	}
 	return established(ctx, client, crd.GetName())
 }
 
+var reviews = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "selfsubjectaccessreviews"}
+
+// mayInstall asks for the right instead of trying, so that an account with no more
+// rights than it needs is never refused anything.
+func mayInstall(ctx context.Context, client dynamic.Interface, name string) (bool, error) {
+	review := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": reviews.GroupVersion().String(), "kind": "SelfSubjectAccessReview",
+		"spec": map[string]any{"resourceAttributes": map[string]any{
+			"group": definitions.Group, "resource": definitions.Resource, "name": name, "verb": "patch",
+		}},
+	}}
+	answer, err := client.Resource(reviews).Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	allowed, _, err := unstructured.NestedBool(answer.Object, "status", "allowed")
+	return allowed, err
+}
+
 // served says whether the API server serves Deliveries, which every account may ask.
-func served(ctx context.Context, config *rest.Config, forbidden error) error {
+func served(ctx context.Context, config *rest.Config) error {
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return fmt.Errorf("ask which kinds the cluster serves: %w", err)
@@ -63,7 +90,7 @@ func served(ctx context.Context, config *rest.Config, forbidden error) error {
 	_, err = client.ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.Version.String())
 	switch {
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("install the Delivery definition: %w (%w)", ErrNotAllowed, forbidden)
+		return fmt.Errorf("install the Delivery definition: %w", ErrNotAllowed)
 	case err != nil:
 		return fmt.Errorf("ask which kinds the cluster serves: %w", err)
 	}

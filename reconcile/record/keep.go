@@ -52,7 +52,7 @@ func (s *Store) Keep(ctx context.Context, name render.ServiceName, namespace str
 	if d == nil {
 		return fmt.Errorf("write %s: there is no Delivery %s/%s", where, namespace, name)
 	}
-	_, err = s.secrets(namespace).Apply(ctx, keptPrefix+string(name), secretOf(d, k, packed), metav1.ApplyOptions{FieldManager: owner, Force: true})
+	_, err = s.secrets(namespace).Apply(ctx, keptPrefix+string(name), s.secretOf(d, k, packed), metav1.ApplyOptions{FieldManager: owner, Force: true})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", where, err)
 	}
@@ -87,7 +87,7 @@ func (s *Store) secrets(namespace string) dynamic.ResourceInterface {
 	return s.client.Resource(secrets).Namespace(namespace)
 }
 
-func secretOf(d *v1alpha1.Delivery, k reconcile.Kept, packed []byte) *unstructured.Unstructured {
+func (s *Store) secretOf(d *v1alpha1.Delivery, k reconcile.Kept, packed []byte) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: map[string]any{
 		"type": keptType,
 		"data": map[string]any{keptKey: base64.StdEncoding.EncodeToString(packed)},
@@ -95,7 +95,7 @@ func secretOf(d *v1alpha1.Delivery, k reconcile.Kept, packed []byte) *unstructur
 	u.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	u.SetNamespace(d.Namespace)
 	u.SetName(keptPrefix + d.Name)
-	u.SetLabels(map[string]string{managedBy: owner})
+	u.SetLabels(s.labels())
 	u.SetAnnotations(map[string]string{keptCommit: string(k.Commit), keptDigest: string(k.Digest)})
 	u.SetOwnerReferences([]metav1.OwnerReference{{
 		APIVersion: v1alpha1.Version.String(), Kind: v1alpha1.Kind, Name: d.Name, UID: d.UID,

@@ -58,7 +58,7 @@ func (s *Store) lastLoaded(name render.ServiceName) *v1alpha1.Delivery {
 }
 
 func (s *Store) create(ctx context.Context, r reconcile.Record) (*v1alpha1.Delivery, error) {
-	u, err := encode(newDelivery(r))
+	u, err := encode(s.newDelivery(r))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +151,9 @@ func (s *Store) lookAgain(ctx context.Context, k key) error {
 	default:
 		d, err := decode(u)
 		if err != nil {
+			return err
+		}
+		if err := s.checkSource(d); err != nil {
 			return err
 		}
 		// What is there counts, whatever its number: in a cluster that was restored

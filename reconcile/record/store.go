@@ -28,6 +28,9 @@ import (
 type Store struct {
 	log    *slog.Logger
 	client dynamic.Interface
+	source string
+	// namespaces are where Deliveries are watched; one that is "" is all of them.
+	namespaces []string
 
 	mu     sync.Mutex
 	newest map[key]*v1alpha1.Delivery
@@ -48,32 +51,48 @@ type key struct{ namespace, name string }
 
 func keyOf(d *v1alpha1.Delivery) key { return key{d.Namespace, d.Name} }
 
-// Open watches the Deliveries of all namespaces. It returns when the first list
-// is in. The watch ends with the context; Close ends the rest.
-func Open(ctx context.Context, config *rest.Config, log *slog.Logger) (*Store, error) {
+// Options are what the operator of banksman chose.
+type Options struct {
+	Logger *slog.Logger
+	// Source names the repository, among those of one banksman; "" for the one that
+	// has no name. A Delivery of another one is never touched.
+	Source string
+	// Namespaces are where its Deliveries may stand; empty: everywhere.
+	Namespaces []string
+}
+
+// Open watches the Deliveries. It returns when the first list is in. The watch
+// ends with the context; Close ends the rest.
+func Open(ctx context.Context, config *rest.Config, o Options) (*Store, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("open the Deliveries: %w", err)
 	}
-	s := newStore(ctx, client, log)
+	s := newStore(ctx, client, o)
 	if err := s.watch(ctx); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("watch deliveries.banksman.dev: %w", err)
+		return nil, err
 	}
 	return s, nil
 }
 
-func newStore(ctx context.Context, client dynamic.Interface, log *slog.Logger) *Store {
+func newStore(ctx context.Context, client dynamic.Interface, o Options) *Store {
 	s := &Store{
-		log: log, client: client,
+		log: o.Logger, client: client, source: o.Source, namespaces: o.Namespaces,
 		newest:  map[key]*v1alpha1.Delivery{},
 		places:  map[render.ServiceName][]key{},
 		read:    map[*v1alpha1.Delivery]reconcile.Record{},
 		loaded:  map[render.ServiceName]*v1alpha1.Delivery{},
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
-		events:  newEvents(client, log),
 	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if len(s.namespaces) == 0 {
+		s.namespaces = []string{metav1.NamespaceAll}
+	}
+	s.events = newEvents(client, s.log)
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.tasks.Go(s.announce)
 	s.tasks.Go(func() { s.events.write(s.ctx) })
@@ -231,9 +250,8 @@ func encode(d *v1alpha1.Delivery) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
-func newDelivery(r reconcile.Record) *v1alpha1.Delivery {
+func (s *Store) newDelivery(r reconcile.Record) *v1alpha1.Delivery {
 	return &v1alpha1.Delivery{ObjectMeta: metav1.ObjectMeta{
-		Name: string(r.Service), Namespace: r.Namespace,
-		Labels: map[string]string{managedBy: owner},
+		Name: string(r.Service), Namespace: r.Namespace, Labels: s.labels(),
 	}}
 }

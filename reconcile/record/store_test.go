@@ -91,7 +91,7 @@ func (b *bench) open() *Store {
 			return next.RoundTrip(r)
 		})
 	})
-	s, err := Open(b.Context(), config, slog.New(slog.NewTextHandler(b.Output(), nil)))
+	s, err := Open(b.Context(), config, Options{Logger: slog.New(slog.NewTextHandler(b.Output(), nil))})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestWithoutTheRightToInstallItIsEnoughThatSomebodyDid(t *testing.T) {
 	if err := Install(t.Context(), config); err != nil {
 		t.Errorf("installed by an administrator, and still: %v", err)
 	}
-	_, err := Open(t.Context(), config, slog.New(slog.DiscardHandler))
+	_, err := Open(t.Context(), config, Options{})
 	if err == nil || !strings.Contains(err.Error(), "deliveries") || !strings.Contains(err.Error(), "forbidden") {
 		t.Errorf("without the right to watch: %v", err)
 	}
@@ -371,10 +371,10 @@ func TestKubectlShowsWhatRunsWhatWaitsAndOnWhom(t *testing.T) {
 }
 
 func TestAWatchThatLagsBehindTakesNothingBack(t *testing.T) {
-	s := newStore(t.Context(), nil, slog.New(slog.DiscardHandler))
+	s := newStore(t.Context(), nil, Options{})
 	defer s.Close()
 	version := func(version, observed string) *v1alpha1.Delivery {
-		d := newDelivery(reconcile.Record{Service: "x", Namespace: "n"})
+		d := (&Store{}).newDelivery(reconcile.Record{Service: "x", Namespace: "n"})
 		d.ResourceVersion, d.Status.ObservedCommit = version, observed
 		return d
 	}

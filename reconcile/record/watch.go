@@ -3,10 +3,10 @@ package record
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -18,55 +18,87 @@ import (
 
 const syncTimeout = 30 * time.Second
 
-// watch starts the watch and waits for its first list.
+// watch starts the watches, one for each namespace, and waits for their first
+// lists.
 func (s *Store) watch(ctx context.Context) error {
-	informer := dynamicinformer.NewFilteredDynamicInformer(s.client, v1alpha1.Resource, "", 0, cache.Indexers{}, newest).Informer()
-	var mu sync.Mutex
-	var last error
-	failed := make(chan struct{})
-	var once sync.Once
+	ctx, cancel := context.WithTimeoutCause(ctx, syncTimeout, fmt.Errorf("no answer within %s", syncTimeout))
+	defer cancel()
 	down := &outage{log: s.log}
+	var begun []*watching
+	for _, namespace := range s.namespaces {
+		w, err := s.watchIn(namespace, down)
+		if err != nil {
+			return watchFailed(namespace, err)
+		}
+		begun = append(begun, w)
+	}
+	for i, w := range begun {
+		if err := w.wait(ctx); err != nil {
+			return watchFailed(s.namespaces[i], err)
+		}
+	}
+	return nil
+}
+
+func watchFailed(namespace string, err error) error {
+	where := ""
+	if namespace != "" {
+		where = " in namespace " + namespace
+	}
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("watch deliveries.banksman.dev%s: %w; give this account the rights get, list, watch, create, update and patch on deliveries.banksman.dev and deliveries.banksman.dev/status there (banksman install --export prints the Roles)", where, err)
+	}
+	return fmt.Errorf("watch deliveries.banksman.dev%s: %w", where, err)
+}
+
+// A watching is the watch of one namespace, or of all.
+type watching struct {
+	synced cache.DoneChecker
+	failed chan error // the first failure; the watch tries again by itself
+}
+
+func (s *Store) watchIn(namespace string, down *outage) (*watching, error) {
+	informer := dynamicinformer.NewFilteredDynamicInformer(s.client, v1alpha1.Resource, namespace, 0, cache.Indexers{}, s.selected).Informer()
+	w := &watching{failed: make(chan error, 1)}
 	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		mu.Lock()
-		last = err
-		mu.Unlock()
-		once.Do(func() { close(failed) })
+		select {
+		case w.failed <- err:
+		default: // one is enough
+		}
 		down.failed(err, time.Now())
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := informer.SetTransform(typed); err != nil {
-		return err
+		return nil, err
 	}
 	registration, err := informer.AddEventHandler(s.handler())
 	if err != nil {
-		return err
+		return nil, err
 	}
+	w.synced = registration.HasSyncedChecker()
 	s.tasks.Go(func() { informer.RunWithContext(s.ctx) })
-	timeout := time.NewTimer(syncTimeout)
-	defer timeout.Stop()
-	select {
-	case <-registration.HasSyncedChecker().Done():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-failed:
-	case <-timeout.C:
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if last == nil {
-		return fmt.Errorf("no answer within %s", syncTimeout)
-	}
-	return last
+	return w, nil
 }
 
-// newest asks for what the API server holds now, where a watch would be content
+func (w *watching) wait(ctx context.Context) error {
+	select {
+	case <-w.synced.Done():
+		return nil
+	case err := <-w.failed:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// selected asks for the Deliveries of this repository, and for what the API server holds now, where a watch would be content
 // with a cache that lags behind: a process that starts must not decide on what
 // another one has overtaken. A watch that begins with all objects is as new as
 // that (KEP-3157).
-func newest(o *metav1.ListOptions) {
+func (s *Store) selected(o *metav1.ListOptions) {
+	o.LabelSelector = s.selector()
 	if o.ResourceVersion == "0" {
 		o.ResourceVersion = ""
 	}
