@@ -49,6 +49,11 @@ func (a *application) checkOne(ctx context.Context, t *todo) error {
 	if err != nil {
 		return err
 	}
+	if live != nil {
+		if claimed := a.sourceClaim(live, t.wanted); claimed != nil {
+			return claimed.refuse(t.wanted)
+		}
+	}
 	if live != nil && a.session.proposed {
 		if err := checkIsCanary(live, t.wanted); err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 type claim struct {
 	by      string // "Flux (Kustomization flux-system/apps)"
 	release string // how to release it
+	firm    bool   // not even --adopt takes it over
 }
 
 // claimOn finds out whether somebody else claims a live object. Marks that the
@@ -122,11 +123,11 @@ func reference(p place) string {
 }
 
 func (c claim) refuse(w wanted) error {
-	return &reconcile.ApplyError{
-		Object: w.id, Permanent: true,
-		Try: c.release + "; or let banksman take over what others claim (run --adopt)",
-		Err: fmt.Errorf("it is claimed by %s", c.by),
+	try := c.release
+	if !c.firm {
+		try += "; or let banksman take over what others claim (run --adopt)"
 	}
+	return &reconcile.ApplyError{Object: w.id, Permanent: true, Try: try, Err: fmt.Errorf("it is claimed by %s", c.by)}
 }
 
 // isOurs says whether banksman has applied the object before.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"banksman.dev/reconcile"
 	"banksman.dev/render"
 )
 
@@ -29,6 +30,14 @@ type Options struct {
 	Adopt bool
 	// Version is part of the user agent.
 	Version string
+	// Source names the repository, among those of one banksman; "" for the one that
+	// has no name. What belongs to another one is never touched.
+	Source string
+	// Scope bounds every request: outside of it nothing is listed, read or written.
+	Scope reconcile.Scope
+	// ServiceAccount is impersonated in every request, as "namespace/name"; "" for
+	// nobody.
+	ServiceAccount string
 }
 
 // A Cluster is one Kubernetes cluster. Its methods may be called from several
@@ -37,6 +46,8 @@ type Options struct {
 type Cluster struct {
 	log    *slog.Logger
 	adopt  bool
+	source string
+	scope  reconcile.Scope
 	mapper meta.RESTMapper
 	client client.Client // reads live, never from a cache
 	dyn    dynamic.Interface
@@ -76,10 +87,13 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if err := impersonate(config, o.ServiceAccount); err != nil {
+		return nil, err
+	}
 	config.WarningHandler = nil
 	config.WarningHandlerWithContext = &warnings{log: log, said: map[string]bool{}}
 	c := &Cluster{
-		log: log, adopt: o.Adopt,
+		log: log, adopt: o.Adopt, source: o.Source, scope: o.Scope,
 		witness: newWitness(), recipes: newRecipes(), verdicts: newVerdicts(), holds: newHolds(),
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),

@@ -10,23 +10,29 @@ import (
 // the first look at them need not wait for one kind after another. It returns at
 // once. What fails is said to whoever asks for the objects.
 func (c *Cluster) Expect(entries []reconcile.Entry) {
-	kinds := map[schema.GroupVersionKind]reconcile.Entry{}
-	sized := false
+	begun := map[place]bool{}
 	for _, e := range entries {
-		kind := gvkOf(e)
-		kinds[kind] = e
-		sized = sized || isWorkload(kind.GroupKind())
+		p := place{kind: gvkOf(e)}
+		if len(c.scope.Namespaces) > 0 {
+			p.namespace = e.Namespace
+		}
+		if !begun[p] {
+			begun[p] = true
+			c.tasks.Go(func() { c.expect(e) })
+		}
 	}
-	for kind, e := range kinds {
-		c.tasks.Go(func() {
-			if p, err := c.find(kind, e.Namespace, e.Name); err == nil {
-				_, _ = c.watches.own(c.ctx, p) // as promised above
-			}
-		})
+}
+
+// expect leaves what fails to whoever asks for the objects.
+func (c *Cluster) expect(e reconcile.Entry) {
+	p, err := c.find(gvkOf(e), e.Namespace, e.Name)
+	if err != nil {
+		return
 	}
-	if sized {
-		c.tasks.Go(func() { _, _ = c.watches.autoscalers(c.ctx) }) // as above
+	if isWorkload(p.kind.GroupKind()) {
+		c.tasks.Go(func() { _, _ = c.watches.autoscalers(c.ctx, p) })
 	}
+	_, _ = c.watches.own(c.ctx, p)
 }
 
 func gvkOf(e reconcile.Entry) schema.GroupVersionKind {

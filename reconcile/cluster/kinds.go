@@ -43,7 +43,7 @@ func (c *Cluster) find(kind schema.GroupVersionKind, namespace, name string) (pl
 	} else if namespace == "" {
 		return place{}, errNoNamespace
 	}
-	return p, nil
+	return c.admit(p)
 }
 
 // findAny is find for an object that may have been applied in a version that is

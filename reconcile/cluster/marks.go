@@ -37,6 +37,7 @@ type wanted struct {
 	id       render.ObjectID // as it was rendered
 	place    place           // where the API server has it
 	service  render.ServiceName
+	source   string
 	content  string
 	digest   string // of the release, on workloads; else ""
 	workload bool
@@ -45,12 +46,12 @@ type wanted struct {
 }
 
 // want says what is wanted of a rendered object.
-func want(o render.Object, p place, s reconcile.Set) (wanted, error) {
-	content, err := contentOf(o, s)
+func (c *Cluster) want(o render.Object, p place, s reconcile.Set) (wanted, error) {
+	content, err := contentOf(o, s, c.source)
 	if err != nil {
 		return wanted{}, fmt.Errorf("hash %s: %w", o, err)
 	}
-	w := wanted{id: o.ID(), place: p, service: s.Service, content: content, workload: isWorkload(p.kind.GroupKind())}
+	w := wanted{id: o.ID(), place: p, service: s.Service, source: c.source, content: content, workload: isWorkload(p.kind.GroupKind())}
 	if w.workload {
 		w.digest = string(s.Ref.Digest)
 	}
@@ -67,6 +68,11 @@ func (w *wanted) make(o render.Object, s reconcile.Set) {
 		LabelTrack:     string(s.Track),
 		LabelManagedBy: Owner,
 	})
+	if w.source != "" {
+		setLabels(w.object, map[string]string{LabelSource: w.source})
+	} else {
+		unstructured.RemoveNestedField(w.object.Object, "metadata", "labels", LabelSource)
+	}
 	annotations := map[string]string{AnnotationContent: w.content}
 	if w.workload {
 		annotations[AnnotationDigest] = w.digest
@@ -93,8 +99,12 @@ func (w wanted) keepCommit(live *unstructured.Unstructured) {
 }
 
 // contentOf hashes what was rendered and what is said of it by labels.
-func contentOf(o render.Object, s reconcile.Set) (string, error) {
-	raw, err := json.Marshal([]any{o, s.Service, s.Track})
+func contentOf(o render.Object, s reconcile.Set, source string) (string, error) {
+	what := []any{o, s.Service, s.Track}
+	if source != "" {
+		what = append(what, source)
+	}
+	raw, err := json.Marshal(what)
 	if err != nil {
 		return "", err
 	}

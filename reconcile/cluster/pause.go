@@ -87,7 +87,7 @@ func (c *Cluster) pause(ctx context.Context, o render.Object, service render.Ser
 			return err
 		}
 	}
-	if u == nil || serviceOf(u) != string(service) || u.GetDeletionTimestamp() != nil {
+	if u == nil || serviceOf(u) != string(service) || !c.isThisSources(u) || u.GetDeletionTimestamp() != nil {
 		return nil
 	}
 	s := sightingOf(u)

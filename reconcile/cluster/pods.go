@@ -146,7 +146,7 @@ func (c *Cluster) podHandler() cache.ResourceEventHandler {
 func (c *Cluster) workloadOf(pod metav1.Object) *unstructured.Unstructured {
 	owner := metav1.GetControllerOf(pod)
 	if owner != nil && owner.Kind == "ReplicaSet" {
-		w := c.watches.find(watchKey{replicaSets, pod.GetNamespace()})
+		w := c.watches.find(allReplicaSets(pod.GetNamespace()))
 		if w == nil {
 			return nil
 		}

@@ -55,7 +55,7 @@ func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e recon
 		c.witness.doubt(p.id())
 		return true, nil
 	}
-	if why := notOurs(live, service, e); why != "" {
+	if why := c.notOurs(live, service, e); why != "" {
 		c.log.Warn("not deleted", "service", service, "object", e.ID().String(), "reason", why)
 		return true, nil
 	}
@@ -71,10 +71,12 @@ func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e recon
 }
 
 // notOurs says why a live object is not the one that the entry is about.
-func notOurs(live *unstructured.Unstructured, service render.ServiceName, e reconcile.Entry) string {
+func (c *Cluster) notOurs(live *unstructured.Unstructured, service render.ServiceName, e reconcile.Entry) string {
 	switch {
 	case live.GetLabels()[LabelService] != string(service):
 		return "it does not carry the label of this service any more"
+	case !c.isThisSources(live):
+		return "it belongs to " + sourceName(live.GetLabels()[LabelSource])
 	case e.UID != "" && string(live.GetUID()) != e.UID:
 		return "it is another object of the same name"
 	case e.UID == "" && !isOurs(live):

@@ -64,10 +64,12 @@ type searchResult struct {
 	absent       bool
 }
 
+func allEvents(namespace string) watchKey { return watchKey{resource: events, namespace: namespace} }
+
 // reasonsFor are the reasons in a workload's namespace, which are kept up to
 // date from now on and as long as the workload is not healthy.
 func (c *Cluster) reasonsFor(u *unstructured.Unstructured) *reasons {
-	ws, key := c.watches, watchKey{events, u.GetNamespace()}
+	ws, key := c.watches, allEvents(u.GetNamespace())
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	var r *reasons
@@ -245,7 +247,7 @@ func (c *Cluster) tells(pod *unstructured.Unstructured) bool {
 	if health.PodTrouble(pod) != "" {
 		return true
 	}
-	w := c.watches.find(watchKey{events, pod.GetNamespace()})
+	w := c.watches.find(allEvents(pod.GetNamespace()))
 	if w == nil {
 		return false
 	}
@@ -289,7 +291,7 @@ func says(was *unstructured.Unstructured, is health.Event) bool {
 // about: that of its Pod, itself, or, for a claim, any.
 func (c *Cluster) concerned(r *reasons, namespace string, e health.Event) []*unstructured.Unstructured {
 	if e.Kind == "Pod" {
-		w := c.watches.find(watchKey{pods, namespace})
+		w := c.watches.find(allPods(namespace))
 		if w == nil {
 			return nil
 		}

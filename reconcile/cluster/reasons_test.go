@@ -217,7 +217,7 @@ func TestAPodThatNoNodeTakesSaysWhy(t *testing.T) {
 func TestEventsAreWatchedOnlyWhileAWorkloadIsNotHealthy(t *testing.T) {
 	b := newBench(t)
 	s := b.set("replicas: 3", "replicas: 1", "fop-gate:1", "fop-gate:1-slow")
-	isOn := func() bool { return b.cluster.watches.find(watchKey{events, b.namespace}) != nil }
+	isOn := func() bool { return b.cluster.watches.find(allEvents(b.namespace)) != nil }
 	b.apply(s)
 	b.eventually("Events are watched while the workload is on its way", func() bool {
 		b.live(s)
@@ -253,7 +253,7 @@ func TestWithoutTheRightToReadEventsThereIsSimplyNoReason(t *testing.T) {
 	b.event(pod, "FailedMount", `MountVolume.SetUp failed for volume "config" : configmap "settings" not found`)
 	b.says(s, "0 of 1 Pods ready")
 	b.eventually("the watch is given up", func() bool {
-		w := b.cluster.watches.find(watchKey{events, b.namespace})
+		w := b.cluster.watches.find(allEvents(b.namespace))
 		r, ok := w.informer.(*reasons)
 		return ok && r.IsStopped()
 	})

@@ -34,14 +34,14 @@ func (c *Cluster) Recall(ctx context.Context, name render.ServiceName, namespace
 	for _, kind := range workloadKinds {
 		p, err := c.find(kind, namespace, "")
 		switch {
-		case meta.IsNoMatchError(err):
+		case meta.IsNoMatchError(err), isOutside(err):
 			continue
 		case err != nil:
 			return nil, err
 		}
 		list, err := c.workloads.get(ctx, c, p)
 		if err != nil {
-			return nil, fmt.Errorf("list the %s that were applied: %w", p.resource.Resource, err)
+			return nil, fmt.Errorf("list the %s that were applied: %w", p.resource.Resource, explained(err))
 		}
 		for _, o := range list[recallKey{namespace, string(name)}] {
 			if o.DeletionTimestamp != nil || metav1.GetControllerOf(o) != nil || sightingOf(o).entry == (ownEntry{}) {
@@ -62,12 +62,17 @@ func (c *Cluster) Recall(ctx context.Context, name render.ServiceName, namespace
 // those of every service: it is answered by one list.
 type listed struct {
 	mu sync.Mutex
-	of map[schema.GroupVersionResource]listing
+	of map[listKey]listing
 }
 
 type listing struct {
 	at    time.Time
 	items map[recallKey][]*metav1.PartialObjectMetadata
+}
+
+type listKey struct {
+	resource  schema.GroupVersionResource
+	namespace string // metav1.NamespaceAll: all
 }
 
 type recallKey struct{ namespace, service string }
@@ -79,12 +84,13 @@ const listedFor = 2 * time.Second
 func (l *listed) get(ctx context.Context, c *Cluster, p place) (map[recallKey][]*metav1.PartialObjectMetadata, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if known, ok := l.of[p.resource]; ok && time.Since(known.at) < listedFor {
+	key := listKey{p.resource, c.within(p)}
+	if known, ok := l.of[key]; ok && time.Since(known.at) < listedFor {
 		return known.items, nil
 	}
 	at := time.Now()
-	selector := LabelService + "," + labels.Set{LabelTrack: string(reconcile.TrackStable)}.String()
-	list, err := c.meta.Resource(p.resource).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	selector := c.selector() + "," + labels.Set{LabelTrack: string(reconcile.TrackStable)}.String()
+	list, err := c.meta.Resource(p.resource).Namespace(key.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +101,8 @@ func (l *listed) get(ctx context.Context, c *Cluster, p place) (map[recallKey][]
 		items[k] = append(items[k], o)
 	}
 	if l.of == nil {
-		l.of = map[schema.GroupVersionResource]listing{}
+		l.of = map[listKey]listing{}
 	}
-	l.of[p.resource] = listing{at, items}
+	l.of[key] = listing{at, items}
 	return items, nil
 }

@@ -55,7 +55,7 @@ func (c *Cluster) recipeOf(o render.Object, s reconcile.Set) (recipe, error) {
 		return recipe{}, err
 	}
 	r = recipe{sum: sum, digest: s.Ref.Digest}
-	if r.wanted, err = want(o, p, s); err != nil {
+	if r.wanted, err = c.want(o, p, s); err != nil {
 		return recipe{}, err
 	}
 	_, named, _ := unstructured.NestedFieldNoCopy(o, "spec", "replicas")

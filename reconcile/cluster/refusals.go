@@ -37,9 +37,14 @@ func refusal(id render.ObjectID, err error) *reconcile.ApplyError {
 		e.Try = fmt.Sprintf("wait until namespace %s is gone, then create it anew", id.Namespace)
 	case webhookOf(err) != "":
 		e.Try = fmt.Sprintf("see why the admission webhook %s does not answer; it is tried again", webhookOf(err))
+	case missingRuleOf(err) != nil:
+		rule := missingRuleOf(err)
+		e.Permanent, e.Err, e.Try = true, errors.New(rule.what()), rule.try()
+	case isOutside(err):
+		e.Permanent = true
 	case apierrors.IsForbidden(err):
 		e.Permanent = true
-		e.Try = forbiddenTry(id, err)
+		e.Try = "an admission rule of the cluster refuses it: change the object, or the rule"
 	case apierrors.IsInvalid(err):
 		e.Permanent = true
 		e.Err, e.Try = invalid(e.Err), invalidTry(err)
@@ -81,24 +86,6 @@ func webhookOf(err error) string {
 	}
 	name, _, _ := strings.Cut(rest, `"`)
 	return name
-}
-
-func forbiddenTry(id render.ObjectID, err error) string {
-	if strings.Contains(err.Error(), autoscalers.Resource) {
-		return "give banksman's account the rights list and watch on " + autoscalers.GroupResource().String() +
-			": without them it would reset the replicas of autoscaled workloads"
-	}
-	if strings.Contains(err.Error(), "cannot ") {
-		return fmt.Sprintf("give banksman's account the rights get, list, watch, create, patch and delete on %s", kindName(id))
-	}
-	return "an admission rule of the cluster refuses it: change the object, or the rule"
-}
-
-func kindName(id render.ObjectID) string {
-	if id.Group == "" {
-		return id.Kind
-	}
-	return id.Kind + "." + id.Group
 }
 
 // invalid says what is wrong with which field. The API server's own sentence

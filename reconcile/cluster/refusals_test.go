@@ -90,7 +90,7 @@ func TestASetIsRefusedWholeWhen(t *testing.T) {
 		config.Impersonate = rest.ImpersonationConfig{UserName: "nobody"}
 		b.config = config
 		b.cluster = b.open(Options{})
-		b.refused(b.set(), true, "forbidden", "give banksman's account the rights get, list, watch")
+		b.refused(b.set(), true, "nobody may not list", "in the whole cluster", "give it the rights get, list, watch")
 	})
 }
 

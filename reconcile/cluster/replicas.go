@@ -35,7 +35,7 @@ func (c *Cluster) isAutoscaled(ctx context.Context, r recipe) (bool, error) {
 	if !r.sized {
 		return false, nil
 	}
-	watch, err := c.watches.autoscalers(ctx)
+	watch, err := c.watches.autoscalers(ctx, r.place)
 	if err != nil {
 		return false, fmt.Errorf("look for autoscalers: %w", err)
 	}

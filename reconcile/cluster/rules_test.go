@@ -28,7 +28,7 @@ func TestWhichRefusalsArePermanent(t *testing.T) {
 		permanent bool
 		try       string
 	}{
-		"a rule of RBAC":              {apierrors.NewForbidden(resource, "d", errors.New(`User "x" cannot patch resource`)), true, "the rights get, list, watch, create, patch and delete on Deployment.apps"},
+		"a rule of RBAC":              {apierrors.NewForbidden(resource, "d", errors.New(`User "x" cannot patch resource "deployments" in API group "apps" in the namespace "n"`)), true, "the rights get, list, watch, create, patch and delete on deployments.apps there"},
 		"an admission rule":           {apierrors.NewForbidden(resource, "d", errors.New("exceeded quota")), true, "an admission rule of the cluster"},
 		"an invalid field":            {apierrors.NewInvalid(schema.GroupKind{Kind: "Deployment"}, "d", nil), true, "correct the template"},
 		"a request that is no object": {apierrors.NewBadRequest("strict decoding error"), true, "correct the template"},
@@ -143,7 +143,7 @@ func TestContentCoversTheObjectTheServiceAndTheTrackAndNotTheCommit(t *testing.T
 	}
 	base := reconcile.Set{Service: "s", Track: reconcile.TrackStable, Ref: reconcile.Ref{Commit: "1", Digest: "1"}}
 	hash := func(o render.Object, s reconcile.Set) string {
-		h, err := contentOf(o, s)
+		h, err := contentOf(o, s, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,9 @@ import (
 // keptAnnotations are those of our own objects that are looked at.
 var keptAnnotations = []string{AnnotationContent, AnnotationDigest, AnnotationCommit, revision}
 
+// keptLabels are those.
+var keptLabels = []string{LabelService, LabelTrack, LabelSource}
+
 // trimOwn keeps of one of our own objects what tells about drift and health.
 func trimOwn(o any) (any, error) {
 	switch o := o.(type) {
@@ -26,12 +29,12 @@ func trimOwn(o any) (any, error) {
 			delete(metadata, key)
 		}
 		trimWords(metadata, "annotations", keptAnnotations)
-		trimWords(metadata, "labels", []string{LabelService, LabelTrack})
+		trimWords(metadata, "labels", keptLabels)
 	case *metav1.PartialObjectMetadata:
 		o.ManagedFields = trimmedFields(ownersOf(o))
 		o.OwnerReferences, o.Finalizers, o.CreationTimestamp = nil, nil, metav1.Time{}
 		o.Annotations = only(o.Annotations, keptAnnotations)
-		o.Labels = only(o.Labels, []string{LabelService, LabelTrack})
+		o.Labels = only(o.Labels, keptLabels)
 	}
 	return o, nil
 }

@@ -21,15 +21,13 @@ type watches struct {
 	on map[watchKey]*watch
 }
 
-// A watchKey says what is watched: our own objects of a kind in all namespaces,
-// or, with a namespace, all objects of a kind there.
+// A watchKey says what is watched: the objects of a kind in a namespace, or in all
+// of them.
 type watchKey struct {
 	resource  schema.GroupVersionResource
-	namespace string
+	namespace string // metav1.NamespaceAll: all
+	own       bool   // our own only
 }
-
-// everywhere stands for all objects of a kind in all namespaces, ours or not.
-const everywhere = "*"
 
 type watch struct {
 	informer cache.SharedIndexInformer
@@ -49,20 +47,21 @@ const syncTimeout = 30 * time.Second
 
 // own watches our objects of a kind: with status, or only their metadata.
 func (ws *watches) own(ctx context.Context, p place) (*watch, error) {
-	return ws.ensure(ctx, watchKey{resource: p.resource}, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
-		tweak := func(o *metav1.ListOptions) { o.LabelSelector = LabelService }
+	key := ws.keyOf(p)
+	return ws.ensure(ctx, key, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
+		tweak := func(o *metav1.ListOptions) { o.LabelSelector = ws.c.selector() }
 		if isPlain(p.kind.GroupKind()) {
-			i := metadatainformer.NewFilteredMetadataInformer(ws.c.meta, p.resource, "", 0, cache.Indexers{}, tweak)
+			i := metadatainformer.NewFilteredMetadataInformer(ws.c.meta, p.resource, key.namespace, 0, cache.Indexers{}, tweak)
 			return i.Informer(), ws.c.ownHandler(p.kind), trimOwn
 		}
-		i := dynamicinformer.NewFilteredDynamicInformer(ws.c.dyn, p.resource, "", 0, cache.Indexers{}, tweak)
+		i := dynamicinformer.NewFilteredDynamicInformer(ws.c.dyn, p.resource, key.namespace, 0, cache.Indexers{}, tweak)
 		return i.Informer(), ws.c.ownHandler(p.kind), trimOwn
 	})
 }
 
 // pods watches the Pods of a namespace, which carry none of our labels.
 func (ws *watches) pods(ctx context.Context, namespace string) (*watch, error) {
-	return ws.ensure(ctx, watchKey{pods, namespace}, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
+	return ws.ensure(ctx, allPods(namespace), func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
 		i := dynamicinformer.NewFilteredDynamicInformer(ws.c.dyn, pods, namespace, 0, byOwner(), nil)
 		return i.Informer(), ws.c.podHandler(), trimPod
 	})
@@ -70,18 +69,31 @@ func (ws *watches) pods(ctx context.Context, namespace string) (*watch, error) {
 
 // replicaSets watches what stands between Pods and Deployments.
 func (ws *watches) replicaSets(ctx context.Context, namespace string) (*watch, error) {
-	return ws.ensure(ctx, watchKey{replicaSets, namespace}, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
+	return ws.ensure(ctx, allReplicaSets(namespace), func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
 		i := metadatainformer.NewFilteredMetadataInformer(ws.c.meta, replicaSets, namespace, 0, byOwner(), nil)
 		return i.Informer(), nil, trimOwned
 	})
 }
 
-// autoscalers watches every autoscaler: they are few, and usually not ours.
-func (ws *watches) autoscalers(ctx context.Context) (*watch, error) {
-	return ws.ensure(ctx, watchKey{autoscalers, everywhere}, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
-		i := dynamicinformer.NewFilteredDynamicInformer(ws.c.dyn, autoscalers, "", 0, targetIndex(), nil)
+// autoscalers watches every autoscaler that may scale a workload: they are few, and
+// usually not ours.
+func (ws *watches) autoscalers(ctx context.Context, p place) (*watch, error) {
+	key := watchKey{resource: autoscalers, namespace: ws.c.within(p)}
+	return ws.ensure(ctx, key, func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc) {
+		i := dynamicinformer.NewFilteredDynamicInformer(ws.c.dyn, autoscalers, key.namespace, 0, targetIndex(), nil)
 		return i.Informer(), ws.c.autoscalerHandler(), trimAutoscaler
 	})
+}
+
+func allPods(namespace string) watchKey { return watchKey{resource: pods, namespace: namespace} }
+
+func allReplicaSets(namespace string) watchKey {
+	return watchKey{resource: replicaSets, namespace: namespace}
+}
+
+// keyOf is the watch that shows a place when what is there is ours.
+func (ws *watches) keyOf(p place) watchKey {
+	return watchKey{resource: p.resource, namespace: ws.c.within(p), own: true}
 }
 
 type informerOf func() (cache.SharedIndexInformer, cache.ResourceEventHandler, cache.TransformFunc)
@@ -112,7 +124,7 @@ func (ws *watches) ensure(ctx context.Context, key watchKey, informer informerOf
 	if err = w.failure(); err == nil {
 		err = fmt.Errorf("no answer within %s", syncTimeout)
 	}
-	return nil, fmt.Errorf("watch %s: %w", key.resource.GroupResource(), err)
+	return nil, fmt.Errorf("watch %s: %w", key.resource.GroupResource(), explained(err))
 }
 
 func (w *watch) isSynced() bool {
@@ -183,5 +195,5 @@ func (ws *watches) find(key watchKey) *watch {
 
 // running returns the watch of our own objects of a kind, if it runs already.
 func (ws *watches) running(p place) *watch {
-	return ws.find(watchKey{resource: p.resource})
+	return ws.find(ws.keyOf(p))
 }
