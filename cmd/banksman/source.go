@@ -189,7 +189,12 @@ func (s *source) settings() reconcile.Settings {
 		Trust:     s.Trust, Floor: s.Floor, Interval: s.Interval,
 		Parallel: s.Parallel, Audit: s.Audit,
 		CanaryFrom: s.CanaryFrom, Authors: s.Authors, SlotTime: s.SlotTime,
+		Scope: s.scope(),
 	}
+}
+
+func (s *source) scope() reconcile.Scope {
+	return reconcile.Scope{Namespaces: s.Namespaces, Kinds: s.Kinds}
 }
 
 // runs takes the loop that runs now, nil for none.

@@ -41,13 +41,16 @@ func (pr *process) define(ctx context.Context) error {
 func (s *source) connect(ctx context.Context) (store *record.Store, objects *cluster.Cluster, err error) {
 	cfg := s.process.cfg
 	err = s.process.start(s.logger).step(ctx, "read the Deliveries", func(ctx context.Context) (err error) {
-		store, err = record.Open(ctx, cfg, record.Options{Logger: s.logger})
+		store, err = record.Open(ctx, cfg, record.Options{Logger: s.logger, Source: s.Name, Namespaces: s.Namespaces})
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	objects, err = cluster.New(cfg, cluster.Options{Logger: s.logger, Adopt: s.Adopt, Version: thisBuild().Version})
+	objects, err = cluster.New(cfg, cluster.Options{
+		Logger: s.logger, Adopt: s.Adopt, Version: thisBuild().Version,
+		Source: s.Name, Scope: s.scope(), ServiceAccount: s.ServiceAccount,
+	})
 	if err != nil {
 		store.Close()
 		return nil, nil, explainCluster(cfg.Host, err)
