@@ -122,7 +122,7 @@ func deaf(t *testing.T, asked chan<- struct{}, let <-chan struct{}) (*Store, *st
 		t.Fatal(err)
 	}
 	var said strings.Builder
-	s := newStore(t.Context(), client, slog.New(slog.NewTextHandler(&said, nil)))
+	s := newStore(t.Context(), client, Options{Logger: slog.New(slog.NewTextHandler(&said, nil))})
 	s.take(someDelivery())
 	return s, &said
 }
