@@ -51,8 +51,21 @@ browser: ## Install the Chromium that the browser tests need (root on Debian, or
 	fi; \
 	found || echo "browser: install chromium and chromedriver (on Debian: apt-get install chromium chromium-driver); without them the browser tests cannot run"
 
+.PHONY: promtool
+promtool: ## Install the promtool that the tests of metrics and alerts need (root on Debian, or CI with sudo)
+	@found() { command -v promtool; } >/dev/null; \
+	get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$$@" >/dev/null; }; \
+	add() { get install --yes --no-install-recommends prometheus; }; \
+	found && exit; \
+	root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	if command -v apt-get >/dev/null && { [ -z "$$root" ] || [ -n "$$CI" ]; } && $$root true 2>/dev/null; then \
+		echo "promtool: installing Debian's package prometheus"; \
+		add 2>/dev/null || { get update && add; }; \
+	fi; \
+	found || echo "promtool: install promtool (on Debian: apt-get install prometheus); without it the tests of metrics and alerts cannot run"
+
 .PHONY: test
-test: build cluster-build browser ## Test everything, on a real control plane
+test: build cluster-build browser promtool ## Test everything, on a real control plane
 	@$(BIN)/cluster down --dir $(BIN)/test-cluster >/dev/null 2>&1 || true
 	@$(BIN)/cluster up --detach --dir $(BIN)/test-cluster --kubeconfig $(BIN)/test-cluster.yaml
 	@echo "The slowest package plays the story on a control plane of its own and takes some minutes."

@@ -11,7 +11,7 @@ import (
 // Kubernetes or GitHub.
 func TestWhoMayImportWhom(t *testing.T) {
 	const module = "banksman.dev/"
-	foreign := []string{"k8s.io/", "sigs.k8s.io/", "github.com/google/go-github", "github.com/fluxcd/"}
+	foreign := []string{"k8s.io/", "sigs.k8s.io/", "github.com/google/go-github", "github.com/fluxcd/", "github.com/prometheus/"}
 	rules := []struct {
 		pkg    string
 		ours   []string // all that may be reached of ours
@@ -29,6 +29,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 		{"reconcile/record", []string{"reconcile", "reconcile/api/v1alpha1", "gitsrc", "render", "approvals"}, []string{"github.com/google/go-github"}},
 		{"cmd/banksman/config", []string{"reconcile", "gitsrc", "render", "approvals"}, foreign},
 		{"reconcile/notify", []string{"reconcile", "gitsrc", "render", "approvals"}, foreign},
+		{"reconcile/metrics", []string{"reconcile", "gitsrc", "render", "approvals"}, []string{"k8s.io/", "github.com/google/go-github"}},
 		{"reconcile/lease", nil, []string{"github.com/google/go-github", "github.com/fluxcd/"}},
 	}
 	for _, r := range rules {
