@@ -83,6 +83,7 @@ func (r *reloading) judge(ctx context.Context, content []byte, err error) error 
 }
 
 func (r *reloading) note(err error) {
+	r.process.metrics.Reloaded(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = reloaded{OK: err == nil, At: r.process.now()}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
 	"banksman.dev/reconcile/lease"
+	"banksman.dev/reconcile/metrics"
 	"banksman.dev/reconcile/notify"
 )
 
@@ -95,6 +97,7 @@ type process struct {
 	held      *lease.Lease // nil where nobody else ever runs
 	probes    *probes
 	notifier  *notify.Notifier
+	metrics   *metrics.Metrics
 	logger    *slog.Logger
 }
 
@@ -107,7 +110,8 @@ func (p *program) follow(ctx context.Context, pl plan) error {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(leanGC) // it mostly waits: memory is dearer than time
 	}
-	pr := &process{program: p, plan: pl, probes: &probes{}, logger: newLogger(p.streams.ErrOut, pl.logFormat, pl.verbose)}
+	pr := &process{program: p, plan: pl, metrics: p.newMetrics(), logger: newLogger(p.streams.ErrOut, pl.logFormat, pl.verbose)}
+	pr.probes = &probes{pages: map[string]http.Handler{"GET /metrics": pr.metrics.Handler()}}
 	var only *source
 	if !pl.several() {
 		only = pr.source(pl.sources[0])
@@ -120,6 +124,7 @@ func (p *program) follow(ctx context.Context, pl plan) error {
 	if pr.cfg, err = pl.cluster.rest(); err != nil {
 		return err
 	}
+	pr.cfg.Wrap(pr.metrics.API)
 	unlock, err := lockFolder(pl.dataDir)
 	if err != nil {
 		return err
@@ -145,7 +150,7 @@ func (pr *process) inTurn(ctx context.Context, only *source) error {
 		return err
 	}
 	defer silence()
-	pr.notifier, err = notify.Start(notify.Options{Log: pr.logger, UserAgent: userAgent()}, targetsOf(pr.sources))
+	pr.notifier, err = notify.Start(notify.Options{Log: pr.logger, UserAgent: userAgent(), Count: pr.notified}, targetsOf(pr.sources))
 	if err != nil {
 		return misused("", "%w", err)
 	}
@@ -159,6 +164,8 @@ func (pr *process) inTurn(ctx context.Context, only *source) error {
 		return err
 	}
 	defer pr.held.Release()
+	pr.metrics.Lead(true)
+	defer pr.metrics.Lead(false)
 	turn, over := pr.held.Bind(ctx)
 	defer over()
 	pr.cfg = guarded(pr.cfg, pr.held)

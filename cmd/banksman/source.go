@@ -14,6 +14,7 @@ import (
 	"banksman.dev/gitsrc"
 	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/cluster"
+	"banksman.dev/reconcile/metrics"
 	"banksman.dev/reconcile/record"
 	"banksman.dev/render"
 	"banksman.dev/render/kustomize"
@@ -26,7 +27,9 @@ type source struct {
 	process *process
 	logger  *slog.Logger
 	tokens  tokens
+	meter   *metrics.Source
 	git     *gitsrc.Repository
+	tellers []func(reconcile.Transition)
 
 	mu     sync.Mutex
 	loop   *reconcile.Loop // nil while there is none
@@ -39,7 +42,7 @@ func (pr *process) source(s config.Source) *source {
 	if s.Name != "" {
 		logger = logger.With("source", s.Name)
 	}
-	return &source{Source: s, process: pr, logger: logger, tokens: tokensOf(s, pr.getenv)}
+	return &source{Source: s, process: pr, logger: logger, tokens: tokensOf(s, pr.getenv), meter: pr.metrics.Source(s.Name)}
 }
 
 // dir is the source's part of the data folder.
@@ -78,6 +81,7 @@ func (s *source) follow(ctx context.Context) error {
 	defer cancel()
 	reviews, err := github.New(github.Options{
 		API: s.Forge.API, Owner: s.Forge.Owner, Repo: s.Forge.Name, Token: s.tokens.Token, UserAgent: userAgent(),
+		Wrap: s.meter.Forge,
 	})
 	if err != nil {
 		return failed(err, "")
@@ -94,6 +98,8 @@ func (s *source) follow(ctx context.Context) error {
 	defer cancel()
 
 	loop := s.tie(reviews, store, objects, wake)
+	s.tellers = []func(reconcile.Transition){s.meter.Tell, store.Tell, s.notify}
+	defer s.meter.Watch(loop, metrics.Sight{Shown: store.Shown, Dropped: store.Dropped})()
 	s.runs(loop)
 	defer s.runs(nil)
 	s.sayBegin()
@@ -179,6 +185,12 @@ func (s *source) tie(reviews *github.Client, store *record.Store, objects *clust
 
 // tell is told what happened to a release, once.
 func (s *source) tell(t reconcile.Transition) {
+	for _, tell := range s.tellers {
+		tell(t)
+	}
+}
+
+func (s *source) notify(t reconcile.Transition) {
 	s.process.notifier.Tell(sourceOf(s.Source), t)
 }
 

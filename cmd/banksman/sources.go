@@ -87,6 +87,9 @@ func (r *sources) settle(ctx context.Context, wanted []config.Source) (begun, en
 	}
 	for _, f := range leaving {
 		<-f.done
+		if !slices.ContainsFunc(wanted, func(s config.Source) bool { return s.Name == f.Name }) {
+			r.process.metrics.Forget(f.Name)
+		}
 		ended = append(ended, f.Title())
 	}
 	r.mu.Lock()
