@@ -80,8 +80,10 @@ func TestATargetHearsWhatHappensInItsRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	pr := &process{program: &program{now: time.Now}, notifier: notifier}
-	loopOf := func(s config.Source) *reconcile.Loop {
-		return (&source{Source: s, process: pr}).tie(&github.Client{}, &record.Store{}, &cluster.Cluster{}, nil)
+	loopOf := func(of config.Source) *reconcile.Loop {
+		s := &source{Source: of, process: pr}
+		s.tellers = []func(reconcile.Transition){s.notify}
+		return s.tie(&github.Client{}, &record.Store{}, &cluster.Cluster{}, nil)
 	}
 	loopOf(quiet).Tell(reconcile.Transition{ID: "1", Event: reconcile.EventHeld})
 	loopOf(dora).Tell(reconcile.Transition{ID: "2", Event: reconcile.EventHeld})
