@@ -87,16 +87,23 @@ func scopeOf(o Object, defined map[string]scope) scope {
 	if s, found := defined[group+"/"+o.Kind()]; found {
 		return s
 	}
+	return scopeOfKind(group, o.Kind())
+}
+
+func scopeOfKind(group, kind string) scope {
 	switch {
-	case slices.Contains(clusterScoped[group], o.Kind()):
+	case slices.Contains(clusterScoped[group], kind):
 		return scopeCluster
 	case !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io"):
 		return scopeNamespace
-	case strings.HasPrefix(o.Kind(), "Cluster"):
+	case strings.HasPrefix(kind, "Cluster"):
 		return scopeCluster
 	}
 	return scopeUnknown
 }
+
+// InNoNamespace says whether objects of a kind live in no namespace, as far as the kind tells.
+func InNoNamespace(group, kind string) bool { return scopeOfKind(group, kind) == scopeCluster }
 
 // definedScopes reads the CustomResourceDefinitions among the objects.
 func definedScopes(objects []Object) map[string]scope {
