@@ -8,7 +8,7 @@ RACE       := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # What walks all inputs of pure functions runs without it.
 EXHAUSTIVE := TestBothListsGive|TestNewContentGoes|TestDecideChangesNothing|TestNoInterleaving|TestTheModelOfPull|TestEveryMutantOfTheLists
 VERSION    := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS    := -s -w -X main.version=$(VERSION)
+LDFLAGS    := -s -w -X main.version=$(VERSION) $(if $(IMAGE),-X main.image=$(IMAGE):$(subst +,-,$(VERSION)))
 
 .DEFAULT_GOAL := help
 
@@ -20,6 +20,15 @@ help: ## List the targets
 build: ## Build bin/banksman
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/banksman ./cmd/banksman
+
+# The time that stands in the image: that of the commit.
+export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+.PHONY: image
+image: ## Build the container image, with SBOMs, into bin/image for kind load or docker load; IMAGE=registry/name pushes it, too
+	@mkdir -p $(BIN)
+	@go -C .tools/image build -o $(BIN)/image-builder .
+	@$(BIN)/image-builder -source $(CURDIR) -out $(BIN)/image -version '$(VERSION)' $(if $(IMAGE),-push '$(IMAGE)')
 
 .PHONY: cluster-build
 cluster-build: # Build the local cluster's programs, once for each version
@@ -75,6 +84,7 @@ test: build cluster-build browser promtool ## Test everything, on a real control
 		$(TOOL) gotestsum --format pkgname -- $(RACE) -timeout 40m ./... $(TESTFLAGS)
 	$(if $(RACE),go test ./reconcile -run '$(EXHAUSTIVE)')
 	BANKSMAN_CLUSTER_TEST=1 go -C fixtures/cluster test ./...
+	go -C .tools/image test -timeout 20m ./...
 
 .PHONY: test-short
 test-short: ## Test what needs no cluster
@@ -105,8 +115,10 @@ bench: build cluster-build ## Measure banksman on a local control plane, beside 
 lint: ## Vet and lint
 	go vet ./...
 	go -C fixtures/cluster vet ./...
+	go -C .tools/image vet ./...
 	$(TOOL) golangci-lint run ./...
 	cd fixtures/cluster && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...
+	cd .tools/image && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...
 	$(TOOL) deadcode -test ./... | { ! grep .; }
 
 .PHONY: vuln
