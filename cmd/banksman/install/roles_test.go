@@ -70,7 +70,8 @@ func described(roles []Role) string {
 // named, and for no verb that lets it give rights away.
 func TestNoRoleReachesFurtherThanTheConfiguration(t *testing.T) {
 	for _, s := range []Scope{
-		{Namespaces: []string{"a"}, Kinds: someKinds}, {Namespaces: []string{"a", "b"}},
+		{Namespaces: []string{"a"}, Kinds: someKinds},
+		{Namespaces: []string{"a", "b"}},
 		{Namespaces: []string{"a"}, Kinds: someKinds, ServiceAccount: "a/deployer"},
 	} {
 		for _, role := range Roles("home", []Scope{s}) {
