@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	authentication "k8s.io/api/authentication/v1"
 	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -38,7 +39,7 @@ func TestClusterScripts(t *testing.T) {
 	if program == "" {
 		t.Skipf("needs a local control plane: %s is not set; make test sets it", clusterVariable)
 	}
-	for _, folder := range []string{"run", "badinput", "orders"} {
+	for _, folder := range []string{"run", "badinput", "orders", "install"} {
 		t.Run(folder, func(t *testing.T) {
 			kubeconfig := startControlPlane(t, program)
 			testscript.Run(t, testscript.Params{
@@ -58,6 +59,7 @@ func TestClusterScripts(t *testing.T) {
 					"namespace": makeNamespace,
 					"account":   makeAccount,
 					"await":     await,
+					"deployed":  isDeployed,
 				},
 			})
 		})
@@ -127,6 +129,20 @@ func makeAccount(ts *testscript.TestScript, neg bool, args []string) {
 	user.Token = token.Status.Token
 	ts.Check(clientcmd.WriteToFile(*config, ts.MkAbs(args[1])))
 	ts.Setenv("SERVER", config.Clusters[config.Contexts[config.CurrentContext].Cluster].Server)
+}
+
+// isDeployed NAMESPACE NAME: that Deployment is there.
+func isDeployed(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] deployed NAMESPACE NAME")
+	}
+	_, err := admin(ts).AppsV1().Deployments(args[0]).Get(background(), args[1], metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) != neg:
+		ts.Fatalf("Deployment %s/%s: %v", args[0], args[1], err)
+	case !neg:
+		ts.Check(err)
+	}
 }
 
 // breakForge STATUS METHOD PATH makes the forge answer with a failure; "fault

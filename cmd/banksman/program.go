@@ -69,7 +69,11 @@ Exit codes:
 const rootExample = `  # See what a repository would run, before you commit
   banksman validate ~/src/manifests
 
-  # Reconcile it; the first start asks what to trust
+  # Prepare a repository, and install banksman into the cluster
+  banksman init --repo dora/manifests
+  banksman install --repo https://github.com/dora/manifests
+
+  # Or run it here; the first start asks what to trust
   export GITHUB_TOKEN=…
   banksman run --repo https://github.com/dora/manifests
 
@@ -122,6 +126,8 @@ func (p *program) command() *cobra.Command {
 		p.notifyCommand(),
 		p.reconcileCommand(),
 		p.configCommand(),
+		p.installCommand(),
+		p.uninstallCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
