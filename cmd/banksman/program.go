@@ -128,6 +128,7 @@ func (p *program) command() *cobra.Command {
 		p.configCommand(),
 		p.installCommand(),
 		p.uninstallCommand(),
+		p.initCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
