@@ -187,7 +187,7 @@ func lookForCatalog(on ground, f initFlags) (found catalogFound, err error) {
 		return found, failed(errors.New("no manifests to make a catalog of"),
 			strings.Join(append(lines, "write a services.yaml by hand: banksman guide"), "\n"))
 	}
-	found.services = len(found.proposal.Services)
+	found.services = found.proposal.Count()
 	return found, nil
 }
 

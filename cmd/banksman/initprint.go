@@ -60,7 +60,7 @@ func onGitHub(f initFlags, where forge) []string {
 		return nil
 	}
 	host := u.Scheme + "://" + u.Host
-	query := "name=banksman"
+	query := "name=banksman-" + url.QueryEscape(where.Owner) // an App's name is the only one of its kind
 	for _, one := range permissions {
 		if one.parameter != "" {
 			query += "&" + one.parameter + "=" + one.value

@@ -132,7 +132,7 @@ func (f *installFlags) register(cmd *cobra.Command) {
 	flags.Int64Var(&f.appInstallation, "app-installation", 0, "`number` of the App's installation")
 	flags.StringVar(&f.appKeyFile, "app-key-file", "", "`file` with the App's private key (PEM)")
 	flags.StringVar(&f.image, "image", "", "container `image` of banksman"+imageDefaultWords())
-	flags.Int32Var(&f.replicas, "replicas", 0, "how many Pods; one writes, the others wait for its lease (default 2)")
+	flags.Int32Var(&f.replicas, "replicas", 0, "`number` of Pods; one writes, the others wait for its lease (default 2)")
 	flags.BoolVar(&f.grantAccounts, "grant-accounts", false, "also write the Roles of the service accounts that repositories act as")
 	flags.BoolVar(&f.createNamespaces, "create-namespaces", false, "create the namespaces of the services that are not there")
 	flags.BoolVar(&f.force, "force-conflicts", false, "take over fields that somebody else set")

@@ -15,12 +15,14 @@ import (
 // stays as it was written, comments included.
 type draft struct {
 	file string
-	top  *yaml.Node
-	root yamlNode
+	// written is how it was, and same is that in the encoder's way.
+	written, same []byte
+	top           *yaml.Node
+	root          yamlNode
 }
 
 func newDraft(file string, content []byte) (*draft, error) {
-	d := &draft{file: file, top: &yaml.Node{}}
+	d := &draft{file: file, written: content, top: &yaml.Node{}}
 	if err := yaml.Unmarshal(content, d.top); err != nil || len(d.top.Content) == 0 || d.top.Content[0].Kind != yaml.MappingNode {
 		_, err := config.Read(file, content) // which says it better
 		if err == nil {
@@ -29,7 +31,9 @@ func newDraft(file string, content []byte) (*draft, error) {
 		return nil, failed(err, "")
 	}
 	d.root = yamlNode{d.top.Content[0]}
-	return d, nil
+	var err error
+	d.same, err = d.reencoded()
+	return d, err
 }
 
 // repositories are those that the draft names; they can be changed in place.
@@ -82,7 +86,16 @@ func (d *draft) provisional() []byte {
 	return content
 }
 
+// encode keeps the bytes of a draft that nothing was added to.
 func (d *draft) encode() ([]byte, error) {
+	content, err := d.reencoded()
+	if err == nil && bytes.Equal(content, d.same) {
+		return d.written, nil
+	}
+	return content, err
+}
+
+func (d *draft) reencoded() ([]byte, error) {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)

@@ -145,11 +145,12 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// writeDeliveries FROM TO puts the forge's commit in the place of HEAD.
+// writeDeliveries FROM TO puts the forge's commit in the place of HEAD, and its
+// address in the place of FORGE.
 func writeDeliveries(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: deliveries FROM TO")
 	}
-	content := strings.ReplaceAll(ts.ReadFile(args[0]), "HEAD", ts.Getenv("HEAD"))
+	content := strings.NewReplacer("HEAD", ts.Getenv("HEAD"), "FORGE", ts.Getenv("FORGE")).Replace(ts.ReadFile(args[0]))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content), 0o600))
 }

@@ -58,6 +58,21 @@ func Catalog(tree fs.FS, namespace string) (Proposal, error) {
 	return p, nil
 }
 
+// Count is how many services there are; X-canary beside X is a part of it.
+func (p Proposal) Count() int {
+	count := 0
+	for _, s := range p.Services {
+		base, ok := strings.CutSuffix(s.Name, canarySuffix)
+		if !ok || !slices.ContainsFunc(p.Services, func(o Service) bool { return o.Name == base }) {
+			count++
+		}
+	}
+	return count
+}
+
+// canarySuffix makes an entry the canary of another.
+const canarySuffix = "-canary"
+
 // renderable leaves out what cannot be rendered: first the canary of a service,
 // then the service.
 func (p *Proposal) renderable(tree fs.FS) error {
@@ -139,10 +154,10 @@ func distinct(services []Service) []Service {
 	}
 	// X-canary beside X is X's canary already.
 	for i, s := range services {
-		if taken[s.Name+"-canary"] {
+		if taken[s.Name+canarySuffix] {
 			services[i].Canary = false
 		}
-		if base, ok := strings.CutSuffix(s.Name, "-canary"); ok && taken[base] {
+		if base, ok := strings.CutSuffix(s.Name, canarySuffix); ok && taken[base] {
 			services[i].Canary = false
 		}
 	}

@@ -38,7 +38,7 @@ func kustomized(tree fs.FS, f *found) (services []Service) {
 	for _, dir := range dirs {
 		s := Service{Name: serviceName(dir), Kustomize: dir}
 		if path.Base(dir) == "canary" && slices.ContainsFunc(services, func(full Service) bool { return full.Name == s.Name }) {
-			s.Name += "-canary"
+			s.Name += canarySuffix
 			services = append(services, s)
 			continue
 		}
