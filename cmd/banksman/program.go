@@ -122,6 +122,7 @@ func (p *program) command() *cobra.Command {
 		p.acknowledgeCommand(),
 		p.validateCommand(),
 		p.crdCommand(),
+		p.monitoringCommand(),
 		p.versionCommand(),
 		p.notifyCommand(),
 		p.reconcileCommand(),

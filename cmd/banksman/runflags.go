@@ -73,7 +73,7 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.audit, "audit", config.DefaultAudit, "how often the API server is asked about each object, whatever the watches say; 0 for never")
 	flags.IntVar(&f.parallel, "parallel", config.DefaultParallel, "how many services are looked at beside each other")
 	flags.BoolVar(&f.leaderElect, "leader-elect", true, "write only while holding the Lease banksman in the namespace; others wait for it")
-	flags.StringVar(&f.listen, "listen", "", "`address` that answers /healthz and /readyz, such as :8080 (default none)")
+	flags.StringVar(&f.listen, "listen", "", "`address` that answers /healthz, /readyz and /metrics, such as :8080 (default none)")
 	flags.StringVar(&f.logFormat, "log-format", logText, "`format` of the log on standard error: text or json")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log details too")
 }

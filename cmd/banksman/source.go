@@ -29,7 +29,8 @@ type source struct {
 	tokens  tokens
 	meter   *metrics.Source
 	git     *gitsrc.Repository
-	tellers []func(reconcile.Transition)
+	// listeners hear of transitions, beside the targets of notifications.
+	listeners []func(reconcile.Transition)
 
 	mu     sync.Mutex
 	loop   *reconcile.Loop // nil while there is none
@@ -98,7 +99,7 @@ func (s *source) follow(ctx context.Context) error {
 	defer cancel()
 
 	loop := s.tie(reviews, store, objects, wake)
-	s.tellers = []func(reconcile.Transition){s.meter.Tell, store.Tell, s.notify}
+	s.listeners = []func(reconcile.Transition){s.meter.Tell, store.Tell}
 	defer s.meter.Watch(loop, metrics.Sight{Shown: store.Shown, Dropped: store.Dropped})()
 	s.runs(loop)
 	defer s.runs(nil)
@@ -185,12 +186,9 @@ func (s *source) tie(reviews *github.Client, store *record.Store, objects *clust
 
 // tell is told what happened to a release, once.
 func (s *source) tell(t reconcile.Transition) {
-	for _, tell := range s.tellers {
-		tell(t)
+	for _, hear := range s.listeners {
+		hear(t)
 	}
-}
-
-func (s *source) notify(t reconcile.Transition) {
 	s.process.notifier.Tell(sourceOf(s.Source), t)
 }
 
