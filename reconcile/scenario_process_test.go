@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"time"
@@ -62,7 +61,7 @@ func (s *stage) look(ts *testscript.TestScript, _ []string) error {
 		s.cluster.happened = false
 		woken = s.cluster.services()
 	}
-	s.loop.Log = slog.New(slog.NewTextHandler(tsLog{ts}, nil))
+	s.loop.Log = s.logger(ts)
 	return s.loop.Tick(s.ctx, woken)
 }
 
@@ -166,7 +165,7 @@ func (s *stage) process(ts *testscript.TestScript) (*reconcile.Loop, error) {
 		},
 		Tell: func(t reconcile.Transition) { s.hear(ts, t) },
 		Now:  func() time.Time { return s.now },
-		Log:  slog.New(slog.NewTextHandler(tsLog{ts}, nil)),
+		Log:  s.logger(ts),
 		Settings: reconcile.Settings{
 			Branch: "main", Trust: s.trust, Floor: approvals.Policy{Any: 1}, Interval: time.Second, Namespace: "default",
 			CanaryFrom: s.canaryFrom, Authors: []string{"renovate[bot]"}, SlotTime: 30 * time.Minute,

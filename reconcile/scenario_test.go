@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http/httptest"
@@ -115,6 +116,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"requests": command(1, (*stage).requests),
 	"kept":     command(2, (*stage).isKept),
 	"told":     command(2, (*stage).wasTold),
+	"logged":   command(1, (*stage).logged),
 }
 
 func command(args int, run func(*stage, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
@@ -159,6 +161,7 @@ type stage struct {
 	loop       *reconcile.Loop // of the process that keeps running
 	asked      int64           // the last request that was counted
 	heard      []reconcile.Transition
+	log        bytes.Buffer // JSON lines of all processes
 	ids        map[string]bool // of all that was ever told
 }
 

@@ -2,6 +2,10 @@ package reconcile_test
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,4 +41,40 @@ func (s *stage) wasTold(ts *testscript.TestScript, args []string) error {
 		args[1] = "$"
 	}
 	return match("^"+args[1], text)
+}
+
+// logger writes for whoever reads the test, and for logged.
+func (s *stage) logger(ts *testscript.TestScript) *slog.Logger {
+	return slog.New(slog.NewMultiHandler(slog.NewTextHandler(tsLog{ts}, nil), slog.NewJSONHandler(&s.log, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})))
+}
+
+var hashes = regexp.MustCompile(`\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{7}\b`)
+
+// logged FILE: the JSON lines so far go into the file, with commits and digests
+// numbered as they came.
+func (s *stage) logged(_ *testscript.TestScript, args []string) error {
+	var seen []string
+	text := hashes.ReplaceAllStringFunc(s.log.String(), func(hash string) string {
+		kind := "commit"
+		switch len(hash) {
+		case 64:
+			kind = "digest"
+		case 7:
+			kind = "short"
+		}
+		i := slices.IndexFunc(seen, func(other string) bool { return strings.HasPrefix(other, hash) })
+		if i < 0 {
+			i, seen = len(seen), append(seen, hash)
+		}
+		return fmt.Sprintf("<%s %d>", kind, i+1)
+	})
+	s.log.Reset()
+	return os.WriteFile(filepath.Join(s.dir, args[0]), []byte(text), 0o600)
 }
