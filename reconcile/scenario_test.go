@@ -161,7 +161,7 @@ type stage struct {
 	loop       *reconcile.Loop // of the process that keeps running
 	asked      int64           // the last request that was counted
 	heard      []reconcile.Transition
-	log        bytes.Buffer // JSON lines of all processes
+	log        bytes.Buffer    // JSON lines of all processes
 	ids        map[string]bool // of all that was ever told
 }
 

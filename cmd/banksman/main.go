@@ -13,6 +13,22 @@
 //     full stop; below it, indented, what to do.
 //   - A failure of usage points at --help. No failure prints the help itself.
 //   - Colour only on a terminal that wants it; every colour has its word.
+//
+// The log of run says each thing that happens to a release in one line, with the
+// message "transition" and keys that stay as they are:
+//
+//   - event: canary-started, canary-ready, awaiting-approval, blocked,
+//     rollout-started, promoted, rolled-back, held, withdrawn, degraded, recovered,
+//     unreadable, suspended, resumed, removed.
+//   - service, and namespace, that of its Delivery; source, the repository's name
+//     in the configuration, where it has one.
+//   - commit and digest of the release that it is about, and pull where that is
+//     an open pull request's.
+//   - step, where the service stands then, and reason, a sentence.
+//   - waits, on whom, and by, who approved or said so; lists, left out where empty.
+//
+// Its level is WARN where somebody should look, else INFO. No other line says it
+// again, and none is repeated by a process that starts.
 package main
 
 import (
