@@ -83,6 +83,8 @@ var picturedCommands = []pictured{
 	{name: "acknowledge-unasked", args: "acknowledge hotfix 6666666", deliveries: "orders", free: true},
 	{name: "tree", args: "tree fop-gate", deliveries: "family"},
 	{name: "tree-pulls", args: "tree fop-gate", deliveries: "pulls"},
+	{name: "trace", args: "trace deploy/fop-gate -n dora-apps", deliveries: "family"},
+	{name: "trace-pod", args: "trace pod/fop-gate-8d9c95dd-97lz7 -n dora-apps", deliveries: "family"},
 	{name: "render", args: "render fop-gate REPO", free: true},
 	{name: "render-pull", args: "render fop-gate REPO --pr 1 --variant canary", free: true},
 	{name: "diff", args: "diff fop-gate REPO --revision HEAD~1..HEAD", free: true},

@@ -130,6 +130,7 @@ func (p *program) command() *cobra.Command {
 		p.installCommand(),
 		p.uninstallCommand(),
 		p.initCommand(),
+		p.traceCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -141,3 +142,27 @@ func isOurs(live *unstructured.Unstructured) bool {
 }
 
 var autoscalerKind = schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}
+
+// ClaimedBy says who claims a live object that banksman did not render: "Helm
+// (release web/shop)", or "" for nobody that leaves marks.
+func ClaimedBy(live *unstructured.Unstructured) string {
+	m := marks{live, &unstructured.Unstructured{}}
+	for _, find := range []func(marks, place) *claim{fluxClaim, argoClaim, helmClaim} {
+		if c := find(m, place{}); c != nil {
+			return c.by
+		}
+	}
+	return ""
+}
+
+// AppliedBy are the field owners of a live object, status aside, sorted.
+func AppliedBy(live *unstructured.Unstructured) []string {
+	var owners []string
+	for _, f := range live.GetManagedFields() {
+		if f.Subresource == "" && !slices.Contains(owners, f.Manager) {
+			owners = append(owners, f.Manager)
+		}
+	}
+	slices.Sort(owners)
+	return owners
+}
