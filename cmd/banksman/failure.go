@@ -14,6 +14,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitDecide = 2 // the command line is wrong, or leaves open what a person must decide
+	exitLate   = 3 // what was waited for can still come, and had not within --timeout
 )
 
 // A failure ends a command: what happened and where, and what to do about it.

@@ -64,7 +64,8 @@ Exit codes:
   0  it worked
   1  something failed: a server, a repository, a manifest
   2  the command line is wrong, or leaves open what you must decide
-     (run without --trust, for one)`
+     (run without --trust, for one)
+  3  status --for: what was waited for has not come within --timeout`
 
 const rootExample = `  # See what a repository would run, before you commit
   banksman validate ~/src/manifests

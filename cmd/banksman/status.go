@@ -17,6 +17,7 @@ type statusFlags struct {
 	output  string
 	watch   bool
 	until   string
+	commit  string
 	timeout time.Duration
 }
 
@@ -36,17 +37,31 @@ SERVICE is found in any namespace.
 
 With --watch it stays and shows each change: on a terminal as a picture that is
 drawn anew (of a SERVICE, with its workloads down to the Pods), elsewhere as a
-line for each change. It ends with an interrupt, or as soon as what --for names
-is true of the SERVICE, at once if it is already: ready, awaiting-approval, held,
-or step=STEP (step=bake, say).
+line for each change. It ends with an interrupt.
+
+With --for it watches, too, and ends as soon as the SERVICE is there, at once if it
+is already, or cannot get there any more:
+
+  canary-ready        the canary is healthy and its steps have passed
+  awaiting-approval   its canary has passed, and it waits for a review
+  complete            full runs it and is healthy; ready says the same
+  held                a step failed, or somebody aborted it
+  step=STEP           it stands at a step: step=bake, say
+
+It is about the release that banksman knows of now. In CI name your own with
+--commit: a commit of the branch, or the head of a pull request, before and after its
+merge; a later commit that supersedes it ends the wait. Of a commit that changes
+nothing of the service banksman knows as soon as it has looked: banksman reconcile.
 
 Exit codes: 0 the answer is printed, good or bad, and what --for names is true;
-1 there is no answer, or it was not true within --timeout; 2 wrong usage.`,
+1 there is no answer, or what --for names cannot come any more: the release failed,
+was aborted or superseded; 2 wrong usage; 3 it has not come within --timeout.`,
 		Example: `  banksman status -A
   banksman status fop-gate
   banksman status -A -o wide
   banksman status fop-gate -w
-  banksman status fop-gate --watch --for=awaiting-approval --timeout=10m
+  banksman status fop-gate --for=awaiting-approval --timeout=10m
+  banksman status fop-gate --for=complete --commit="$(git rev-parse HEAD)" --timeout=1h
   banksman status -A -o json | jq -r '.items[] | select(.status.waits) | .metadata.name'`,
 		Args: arguments(0, 1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,10 +71,10 @@ Exit codes: 0 the answer is printed, good or bad, and what --for names is true;
 			switch {
 			case f.timeout < 0:
 				return misused("", "--timeout %s: want more than nothing", f.timeout)
-			case f.watch:
+			case f.watch || f.until != "":
 				return p.statusWatched(cmd.Context(), f, args)
-			case f.until != "" || f.timeout != 0:
-				return misused("add --watch", "--for and --timeout need --watch")
+			case f.timeout != 0 || f.commit != "":
+				return misused("", "--commit needs --for, --timeout needs --for or --watch")
 			}
 			if len(args) == 1 {
 				return p.statusOfOne(cmd.Context(), f, args[0])
@@ -72,8 +87,9 @@ Exit codes: 0 the answer is printed, good or bad, and what --for names is true;
 	cmd.Flags().BoolVarP(&f.all, "all-namespaces", "A", false, "look in all namespaces")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "output `format`: json, yaml, wide or name")
 	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "stay, and show each change")
-	cmd.Flags().StringVar(&f.until, "for", "", "with --watch: end when the `goal` holds: ready, awaiting-approval, held or step=STEP")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "with --watch: end after this `time` (default: never)")
+	cmd.Flags().StringVar(&f.until, "for", "", "wait for a `goal`: canary-ready, awaiting-approval, complete, held or step=STEP")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "with --for or --watch: end after this `time` (default: never)")
+	cmd.Flags().StringVar(&f.commit, "commit", "", "with --for: the release of this `commit`, or of the pull request whose head it is")
 	return cmd
 }
 

@@ -74,11 +74,11 @@ func interruptedOr(ctx context.Context, err error) error {
 func (f statusFlags) goal(args []string) (goal, error) {
 	switch {
 	case f.output != "":
-		return goal{}, misused("banksman get deliveries -o "+f.output, "--watch prints no --output %s", f.output)
+		return goal{}, misused("banksman get deliveries -o "+f.output, "--watch and --for print no --output %s", f.output)
 	case f.until != "" && len(args) == 0:
-		return goal{}, misused("banksman status -w SERVICE --for="+f.until, "--for needs a SERVICE")
+		return goal{}, misused("banksman status SERVICE --for="+f.until, "--for needs a SERVICE")
 	}
-	return goalOf(f.until)
+	return goalOf(f.until, f.commit)
 }
 
 // A watcher shows what a lookout sees: as a picture drawn anew on a terminal,
@@ -110,8 +110,10 @@ func (w *watcher) run(ctx context.Context) error {
 		if err := w.show(found); err != nil {
 			return err
 		}
-		if w.until.holds != nil && len(found) > 0 && w.until.holds(found[0]) {
-			return nil
+		if w.until.look != nil && len(found) > 0 {
+			if a := w.until.look(found[0]); a.reached || a.lost != "" {
+				return w.ended(found[0], a)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -127,17 +129,27 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 }
 
+// ended: there is nothing more to wait for.
+func (w *watcher) ended(d v1alpha1.Delivery, a arrival) error {
+	if a.reached {
+		return nil
+	}
+	return failed(fmt.Errorf("%s cannot become %s any more: %s", w.lookout.service, w.until.name, a.lost), inNamespace("why", d))
+}
+
 // timedOut is a failure where something was waited for.
 func (w *watcher) timedOut(found []v1alpha1.Delivery) error {
-	if w.until.holds == nil {
+	if w.until.look == nil {
 		return nil
 	}
 	last := w.lookout.service + " is not there any more"
 	if len(found) > 0 {
 		last = stateLine(found[0])
 	}
-	return failed(fmt.Errorf("%s: not %s within %s; the last state was:\n%s", w.lookout.service, w.until.name, w.timeout, last),
-		"banksman why "+w.lookout.service)
+	return &failure{
+		err:  fmt.Errorf("%s: not %s within %s; the last state was:\n%s", w.lookout.service, w.until.name, w.timeout, last),
+		code: exitLate, try: "banksman why " + w.lookout.service,
+	}
 }
 
 func (w *watcher) show(found []v1alpha1.Delivery) error {

@@ -158,7 +158,7 @@ func TestAWatchEndsAtOnceWhereItsGoalHoldsAlready(t *testing.T) {
 
 func TestAWatchThatRunsOutOfTimeFailsWithTheLastState(t *testing.T) {
 	w := watchIn(t, screen{}, "fop-gate", "--for=held", "--timeout=1ms")
-	w.ends(1)
+	w.ends(3)
 	const want = `banksman: fop-gate: not held within 1ms; the last state was:
   dora-apps/fop-gate   Canary   full 1111111 2/2 healthy   canary 2222222 0/1 progressing   the canary of 2222222 is rolling out
   banksman why fop-gate
@@ -214,9 +214,10 @@ func TestAGoalIsReadOrRefusedWithWhatItMayBe(t *testing.T) {
 	for text, refusal := range map[string]string{
 		"ready": "", "held": "", "awaiting-approval": "", "step=Up to date": "", "step=up-to-date": "", "": "",
 		"step=nowhere": `--for "step=nowhere": there is no such step`,
-		"done":         `--for "done": want ready, awaiting-approval, held or step=STEP`,
+		"done":         `--for "done": want canary-ready, awaiting-approval, complete, ready, held or step=STEP`,
+		"canary-ready": "", "complete": "",
 	} {
-		_, err := goalOf(text)
+		_, err := goalOf(text, "")
 		if got := messageOf(err); got != refusal {
 			t.Errorf("goalOf(%q): %q, want %q", text, got, refusal)
 		}
