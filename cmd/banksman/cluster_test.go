@@ -39,7 +39,7 @@ func TestClusterScripts(t *testing.T) {
 	if program == "" {
 		t.Skipf("needs a local control plane: %s is not set; make test sets it", clusterVariable)
 	}
-	for _, folder := range []string{"run", "badinput", "orders", "install"} {
+	for _, folder := range []string{"run", "badinput", "orders", "several", "install"} {
 		t.Run(folder, func(t *testing.T) {
 			kubeconfig := startControlPlane(t, program)
 			testscript.Run(t, testscript.Params{
@@ -60,6 +60,12 @@ func TestClusterScripts(t *testing.T) {
 					"account":   makeAccount,
 					"await":     await,
 					"deployed":  isDeployed,
+
+					"repository": addRepository,
+					"app":        installApp,
+					"expand":     expand,
+					"port":       freePort,
+					"probe":      probe,
 				},
 			})
 		})
