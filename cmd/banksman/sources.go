@@ -14,6 +14,7 @@ import (
 // that fails is tried again, and ends no other.
 type sources struct {
 	process *process
+	follow  func(context.Context, *source) error // until the context ends
 
 	mu  sync.Mutex
 	all []*followed
@@ -31,7 +32,7 @@ type followed struct {
 
 // followAll follows the sources of the configuration file until the context ends.
 func (pr *process) followAll(ctx context.Context) error {
-	all := &sources{process: pr}
+	all := &sources{process: pr, follow: pr.try}
 	first := glance{content: string(pr.content)}
 	r := &reloading{process: pr, sources: all, seen: first, judged: first, last: reloaded{OK: true, At: pr.now()}}
 	pr.probes.lead(pr.held.Holds, all.looked, all.alive)
@@ -123,15 +124,15 @@ func (r *sources) begin(ctx context.Context, s config.Source) *followed {
 	go func() {
 		defer close(f.done)
 		defer end()
-		f.keepAt(ctx, r.process)
+		f.keepAt(ctx, r)
 	}()
 	return f
 }
 
 // keepAt follows the source until the context ends.
-func (f *followed) keepAt(ctx context.Context, pr *process) {
+func (f *followed) keepAt(ctx context.Context, r *sources) {
 	for n := 1; ; n++ {
-		err := pr.try(ctx, f.now)
+		err := r.follow(ctx, f.now)
 		if ctx.Err() != nil {
 			return
 		}
@@ -143,14 +144,23 @@ func (f *followed) keepAt(ctx context.Context, pr *process) {
 		}
 		wait := startBackoff(n)
 		f.now.logger.Error("the repository cannot be followed; it is tried again, and the others go on",
-			"in", wait.String(), "error", err)
-		if pr.pause(ctx, wait) != nil {
+			"in", wait.String(), "error", err, "try", tryOf(err))
+		if r.process.pause(ctx, wait) != nil {
 			return
 		}
 		f.mu.Lock()
-		f.now = pr.source(f.Source)
+		f.now = r.process.source(f.Source)
 		f.mu.Unlock()
 	}
+}
+
+// tryOf is what to do about a failure, "" where nobody knows.
+func tryOf(err error) string {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.try
+	}
+	return ""
 }
 
 var errEnded = errors.New("its loop has ended")

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func fileFor(names ...string) string {
+	var b strings.Builder
+	b.WriteString("apiVersion: banksman.dev/v1alpha1\nkind: Configuration\nrepositories:\n")
+	for _, name := range names {
+		b.WriteString("- {name: " + name + ", url: https://github.com/dora/" + name + ", trust: none}\n")
+	}
+	return b.String()
+}
+
+// A changing is a configuration file that changes while its sources are followed.
+type changing struct {
+	*reloading
+	file string
+	said func() string
+	ctx  context.Context
+}
+
+func newChanging(t *testing.T, names ...string) changing {
+	t.Helper()
+	all, said := sourcesWith(newDiary(), untilEnded)
+	c := changing{file: filepath.Join(t.TempDir(), "banksman.yaml"), said: said.String}
+	all.process.config = c.file
+	write(t, c.file, fileFor(names...))
+	first := glance{content: fileFor(names...)}
+	c.reloading = &reloading{process: all.process, sources: all, seen: first, judged: first}
+	var end context.CancelFunc
+	c.ctx, end = context.WithCancel(t.Context())
+	wanted, err := sourcesOf(c.file, []byte(first.content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.settle(c.ctx, wanted)
+	t.Cleanup(func() {
+		end()
+		all.settle(c.ctx, nil)
+	})
+	return c
+}
+
+func (c changing) followed() (names []string) {
+	for _, f := range c.sources.all {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func TestAChangedFileIsFollowedOnceItIsWhole(t *testing.T) {
+	c := newChanging(t, "a", "b")
+	at := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	c.process.now = func() time.Time { return at }
+	half := strings.TrimSuffix(fileFor("b", "c"), fileFor("c")[len(fileFor()):])
+	for _, step := range []struct {
+		name, content string
+		followed      []string
+		last          reloaded
+		lines         int // of the log, about the configuration
+	}{
+		{"nothing changed", fileFor("a", "b"), []string{"a", "b"}, reloaded{}, 0},
+		{"half of it is written, which is a whole file", half, []string{"a", "b"}, reloaded{}, 0},
+		{"all of it is written", fileFor("b", "c"), []string{"a", "b"}, reloaded{}, 0},
+		{"and stays", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 1},
+		{"and stays", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 1},
+		{"a fault", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{true, at}, 1},
+		{"is said", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{false, at}, 2},
+		{"once", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{false, at}, 2},
+		{"no file", "", []string{"b", "c"}, reloaded{false, at}, 2},
+		{"is said", "", []string{"b", "c"}, reloaded{false, at}, 3},
+		{"once", "", []string{"b", "c"}, reloaded{false, at}, 3},
+		{"what was there before is back", fileFor("b", "c"), []string{"b", "c"}, reloaded{false, at}, 3},
+		{"and in force, as it was all the time", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 4},
+	} {
+		if step.content == "" {
+			_ = os.Remove(c.file) // it may be gone already
+		} else {
+			write(t, c.file, step.content)
+		}
+		c.look(c.ctx)
+		if diff := cmp.Diff(step.followed, c.followed()); diff != "" {
+			t.Errorf("%s: followed:\n%s", step.name, diff)
+		}
+		if got := c.Last(); got != step.last {
+			t.Errorf("%s: the last reading is %+v, want %+v", step.name, got, step.last)
+		}
+		if n := strings.Count(c.said(), "configuration="); n != step.lines {
+			t.Errorf("%s: %d lines, want %d:\n%s", step.name, n, step.lines, c.said())
+		}
+	}
+	for _, line := range []string{
+		`msg="the configuration was read anew" configuration=` + c.file + ` repositories=2 begun=[c] ended=[a]`,
+		c.file + `:6:1: unknown key \"x\" in the configuration`,
+		`no such file or directory`,
+		`repositories=2 begun=[] ended=[]`,
+	} {
+		if !strings.Contains(c.said(), line) {
+			t.Errorf("%s is not said in\n%s", line, c.said())
+		}
+	}
+}
+
+func TestAMountedFileIsReadThroughTheLinkThatChanges(t *testing.T) {
+	c := newChanging(t, "a")
+	dir := t.TempDir()
+	for version, names := range map[string][]string{"1": {"a"}, "2": {"a", "b"}} {
+		if err := os.Mkdir(filepath.Join(dir, version), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, version, "banksman.yaml"), fileFor(names...))
+	}
+	link(t, "1", filepath.Join(dir, "..data"))
+	link(t, "..data/banksman.yaml", filepath.Join(dir, "banksman.yaml"))
+	c.process.config = filepath.Join(dir, "banksman.yaml")
+	c.look(c.ctx)
+	link(t, "2", filepath.Join(dir, "..data"))
+	c.look(c.ctx)
+	c.look(c.ctx)
+	if diff := cmp.Diff([]string{"a", "b"}, c.followed()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// link makes or swaps a symbolic link, as the kubelet does.
+func link(t *testing.T, to, at string) {
+	t.Helper()
+	if err := os.Symlink(to, at+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(at+".new", at); err != nil {
+		t.Fatal(err)
+	}
+}
