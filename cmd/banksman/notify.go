@@ -15,14 +15,14 @@ import (
 
 const notifyLong = `Send a test to the targets of notifications in a configuration file, and say of each
 whether it was taken. What banksman run tells them, and how a receiver verifies a
-webhook: banksman guide operations.`
+webhook: banksman guide notifications.`
 
 const notifyTestLong = `Send one notification of no release, with the event test, to each target of the
 configuration file that a repository tells, or to the TARGET named. Each is tried once.
 A chat that takes it shows it; whether the right people see it only they can say.
 
 Files with URLs and secrets are read as banksman run reads them, so try it where they
-are: kubectl -n banksman-system exec deploy/banksman -- banksman notify test …
+are: kubectl -n banksman-system exec deploy/banksman -- /ko-app/banksman notify test …
 
 Exit codes: 0 all were taken; 1 one was not; 2 the file or the command line is wrong.`
 

@@ -124,6 +124,7 @@ func (p *program) command() *cobra.Command {
 		p.validateCommand(),
 		p.crdCommand(),
 		p.monitoringCommand(),
+		p.guideCommand(),
 		p.versionCommand(),
 		p.notifyCommand(),
 		p.reconcileCommand(),
