@@ -34,9 +34,6 @@ func (p *program) monitoringCommand() *cobra.Command {
 	return cmd
 }
 
-// homeNamespace is where banksman stands unless somebody says otherwise.
-const homeNamespace = "banksman-system"
-
 func (p *program) alertsCommand() *cobra.Command {
 	namespace, plain := homeNamespace, false
 	cmd := &cobra.Command{

@@ -111,7 +111,7 @@ func (p *program) trace(ctx context.Context, flags *clusterFlags, kind, name, ou
 	if err != nil {
 		return err
 	}
-	mapping, err := kindOf(c.mapper, kind)
+	mapping, err := typedKind(c.mapper, kind)
 	if err != nil {
 		return explainCluster(c.host, err)
 	}
@@ -145,8 +145,8 @@ func (p *program) deliveriesEverywhere(ctx context.Context, flags *clusterFlags,
 	return all, err
 }
 
-// kindOf reads a kind as kubectl does: deploy, Deployment, deployments.apps.
-func kindOf(mapper meta.RESTMapper, typed string) (*meta.RESTMapping, error) {
+// typedKind reads a kind as kubectl does: deploy, Deployment, deployments.apps.
+func typedKind(mapper meta.RESTMapper, typed string) (*meta.RESTMapping, error) {
 	full, part := schema.ParseResourceArg(strings.ToLower(typed))
 	kind, err := schema.GroupVersionKind{}, error(&meta.NoResourceMatchError{})
 	if full != nil {
