@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"banksman.dev/cmd/banksman/config"
@@ -16,21 +15,13 @@ const reloadInterval = 2 * time.Second
 type reloading struct {
 	process *process
 	sources *sources
-	seen    glance // the last one
-	judged  glance // the last one that was acted on
-
-	mu   sync.Mutex
-	last reloaded
+	report  func(error) // how a changed file was read
+	seen    glance      // the last one
+	judged  glance      // the last one that was acted on
 }
 
 // A glance is what a look at the file finds: one of the two.
 type glance struct{ content, problem string }
-
-// A reloaded is how the last reading of the configuration went.
-type reloaded struct {
-	OK bool
-	At time.Time
-}
 
 // watch looks at the file until the context ends.
 func (r *reloading) watch(ctx context.Context) {
@@ -60,7 +51,7 @@ func (r *reloading) look(ctx context.Context) {
 		return
 	}
 	r.judged = found
-	r.note(r.judge(ctx, content, err))
+	r.report(r.judge(ctx, content, err))
 }
 
 // judge follows what a changed file says. What cannot be used changes nothing.
@@ -80,18 +71,4 @@ func (r *reloading) judge(ctx context.Context, content []byte, err error) error 
 	begun, ended := r.sources.settle(ctx, wanted)
 	logger.Info("the configuration was read anew", "repositories", len(wanted), "begun", begun, "ended", ended)
 	return nil
-}
-
-func (r *reloading) note(err error) {
-	r.process.metrics.Reloaded(err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last = reloaded{OK: err == nil, At: r.process.now()}
-}
-
-// Last is how the last reading of the file went. It may be asked from any goroutine.
-func (r *reloading) Last() reloaded {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.last
 }

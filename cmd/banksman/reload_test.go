@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"banksman.dev/reconcile/notify"
 )
 
 func fileFor(names ...string) string {
@@ -25,17 +26,22 @@ type changing struct {
 	*reloading
 	file string
 	said func() string
+	read []bool // whether each changed file could be read
 	ctx  context.Context
 }
 
-func newChanging(t *testing.T, names ...string) changing {
+func newChanging(t *testing.T, names ...string) *changing {
 	t.Helper()
 	all, said := sourcesWith(newDiary(), untilEnded)
-	c := changing{file: filepath.Join(t.TempDir(), "banksman.yaml"), said: said.String}
+	c := &changing{file: filepath.Join(t.TempDir(), "banksman.yaml"), said: said.String}
 	all.process.config = c.file
 	write(t, c.file, fileFor(names...))
 	first := glance{content: fileFor(names...)}
-	c.reloading = &reloading{process: all.process, sources: all, seen: first, judged: first}
+	c.reloading = &reloading{process: all.process, sources: all, report: func(err error) { c.read = append(c.read, err == nil) }, seen: first, judged: first}
+	var err error
+	if all.process.notifier, err = notify.Start(notify.Options{Log: all.process.logger}, nil); err != nil {
+		t.Fatal(err)
+	}
 	var end context.CancelFunc
 	c.ctx, end = context.WithCancel(t.Context())
 	wanted, err := sourcesOf(c.file, []byte(first.content))
@@ -46,11 +52,12 @@ func newChanging(t *testing.T, names ...string) changing {
 	t.Cleanup(func() {
 		end()
 		all.settle(c.ctx, nil)
+		endNotifications(all.process.notifier)
 	})
 	return c
 }
 
-func (c changing) followed() (names []string) {
+func (c *changing) followed() (names []string) {
 	for _, f := range c.sources.all {
 		names = append(names, f.Name)
 	}
@@ -59,28 +66,25 @@ func (c changing) followed() (names []string) {
 
 func TestAChangedFileIsFollowedOnceItIsWhole(t *testing.T) {
 	c := newChanging(t, "a", "b")
-	at := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
-	c.process.now = func() time.Time { return at }
 	half := strings.TrimSuffix(fileFor("b", "c"), fileFor("c")[len(fileFor()):])
 	for _, step := range []struct {
 		name, content string
 		followed      []string
-		last          reloaded
-		lines         int // of the log, about the configuration
+		read          []bool
 	}{
-		{"nothing changed", fileFor("a", "b"), []string{"a", "b"}, reloaded{}, 0},
-		{"half of it is written, which is a whole file", half, []string{"a", "b"}, reloaded{}, 0},
-		{"all of it is written", fileFor("b", "c"), []string{"a", "b"}, reloaded{}, 0},
-		{"and stays", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 1},
-		{"and stays", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 1},
-		{"a fault", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{true, at}, 1},
-		{"is said", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{false, at}, 2},
-		{"once", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, reloaded{false, at}, 2},
-		{"no file", "", []string{"b", "c"}, reloaded{false, at}, 2},
-		{"is said", "", []string{"b", "c"}, reloaded{false, at}, 3},
-		{"once", "", []string{"b", "c"}, reloaded{false, at}, 3},
-		{"what was there before is back", fileFor("b", "c"), []string{"b", "c"}, reloaded{false, at}, 3},
-		{"and in force, as it was all the time", fileFor("b", "c"), []string{"b", "c"}, reloaded{true, at}, 4},
+		{"nothing changed", fileFor("a", "b"), []string{"a", "b"}, nil},
+		{"half of it is written, which is a whole file", half, []string{"a", "b"}, nil},
+		{"all of it is written", fileFor("b", "c"), []string{"a", "b"}, nil},
+		{"and stays", fileFor("b", "c"), []string{"b", "c"}, []bool{true}},
+		{"and stays", fileFor("b", "c"), []string{"b", "c"}, []bool{true}},
+		{"a fault", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, []bool{true}},
+		{"is said", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, []bool{true, false}},
+		{"once", fileFor("b", "c") + "x: 1\n", []string{"b", "c"}, []bool{true, false}},
+		{"no file", "", []string{"b", "c"}, []bool{true, false}},
+		{"is said", "", []string{"b", "c"}, []bool{true, false, false}},
+		{"once", "", []string{"b", "c"}, []bool{true, false, false}},
+		{"what was there before is back", fileFor("b", "c"), []string{"b", "c"}, []bool{true, false, false}},
+		{"and in force, as it was all the time", fileFor("b", "c"), []string{"b", "c"}, []bool{true, false, false, true}},
 	} {
 		if step.content == "" {
 			_ = os.Remove(c.file) // it may be gone already
@@ -91,11 +95,11 @@ func TestAChangedFileIsFollowedOnceItIsWhole(t *testing.T) {
 		if diff := cmp.Diff(step.followed, c.followed()); diff != "" {
 			t.Errorf("%s: followed:\n%s", step.name, diff)
 		}
-		if got := c.Last(); got != step.last {
-			t.Errorf("%s: the last reading is %+v, want %+v", step.name, got, step.last)
+		if diff := cmp.Diff(step.read, c.read); diff != "" {
+			t.Errorf("%s: read:\n%s", step.name, diff)
 		}
-		if n := strings.Count(c.said(), "configuration="); n != step.lines {
-			t.Errorf("%s: %d lines, want %d:\n%s", step.name, n, step.lines, c.said())
+		if n := strings.Count(c.said(), "configuration="); n != len(step.read) {
+			t.Errorf("%s: %d lines, want %d:\n%s", step.name, n, len(step.read), c.said())
 		}
 	}
 	for _, line := range []string{

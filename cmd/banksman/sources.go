@@ -34,7 +34,7 @@ type followed struct {
 func (pr *process) followAll(ctx context.Context) error {
 	all := &sources{process: pr, follow: pr.try}
 	first := glance{content: string(pr.content)}
-	r := &reloading{process: pr, sources: all, seen: first, judged: first, last: reloaded{OK: true, At: pr.now()}}
+	r := &reloading{process: pr, sources: all, report: pr.metrics.Reloaded, seen: first, judged: first}
 	pr.probes.lead(pr.held.Holds, all.looked, all.alive)
 	pr.logger.Info("banksman starts", "version", thisBuild().Version, "configuration", pr.config, "repositories", len(pr.sources), "cluster", pr.cfg.Host)
 	all.settle(ctx, pr.sources)

@@ -66,14 +66,15 @@ func (d *diary) all() []string {
 func sourcesWith(d *diary, follow func(context.Context, *source) error) (*sources, *bytes.Buffer) {
 	said := &bytes.Buffer{}
 	var mu sync.Mutex
-	pr := &process{
-		program: &program{
-			now: time.Now, getenv: func(string) string { return "" },
-			pause: func(ctx context.Context, wait time.Duration) error {
-				d.note("waits " + wait.String())
-				return ctx.Err()
-			},
+	program := &program{
+		now: time.Now, getenv: func(string) string { return "" },
+		pause: func(ctx context.Context, wait time.Duration) error {
+			d.note("waits " + wait.String())
+			return ctx.Err()
 		},
+	}
+	pr := &process{
+		program: program, metrics: program.newMetrics(),
 		plan:   plan{runFlags: &runFlags{config: "banksman.yaml", dataDir: "data"}},
 		logger: slog.New(slog.NewTextHandler(guardedWriter{&mu, said}, nil)),
 	}
