@@ -82,7 +82,6 @@ func TestATargetHearsWhatHappensInItsRepository(t *testing.T) {
 	pr := &process{program: &program{now: time.Now}, notifier: notifier}
 	loopOf := func(of config.Source) *reconcile.Loop {
 		s := &source{Source: of, process: pr}
-		s.tellers = []func(reconcile.Transition){s.notify}
 		return s.tie(&github.Client{}, &record.Store{}, &cluster.Cluster{}, nil)
 	}
 	loopOf(quiet).Tell(reconcile.Transition{ID: "1", Event: reconcile.EventHeld})
