@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -166,7 +167,7 @@ func selects(o map[string]any, run manifest) bool {
 	return slices.ContainsFunc(run.objects, func(w map[string]any) bool {
 		labels := podLabels(w)
 		for key, value := range selector {
-			if labels[key] != value {
+			if !reflect.DeepEqual(labels[key], value) {
 				return false
 			}
 		}
