@@ -51,9 +51,7 @@ func (l *Loop) act(ctx context.Context, o Observed, d Decision) (next Record, mo
 	if ahead {
 		l.keep(ctx, o, d, &record, keepNow)
 		unsaved := l.store(ctx, record, d.View)
-		if unsaved == nil {
-			l.tell(d.Transitions)
-		}
+		l.tellOnceSaved(record.Service, d.Transitions, unsaved)
 		if err := errors.Join(err, unsaved); err != nil {
 			return record, false, err
 		}

@@ -8,6 +8,33 @@ import (
 	"banksman.dev/render"
 )
 
+// mostUntold bounds what waits to be told of a service.
+const mostUntold = 20
+
+// tellOnceSaved tells, unless the record that says so could not be saved. That may
+// be because the answer was lost: then the next look at the record shows it.
+func (l *Loop) tellOnceSaved(name render.ServiceName, all []Transition, unsaved error) {
+	switch {
+	case len(all) == 0:
+	case unsaved == nil:
+		delete(l.untold, name)
+		l.tell(all)
+	case len(l.untold[name]) < mostUntold:
+		l.untold[name] = append(l.untold[name], all)
+	}
+}
+
+// tellLate tells what was saved by a write whose answer was lost.
+func (l *Loop) tellLate(r Record) {
+	for _, all := range l.untold[r.Service] {
+		if all[len(all)-1].ID == r.Told.Last {
+			delete(l.untold, r.Service)
+			l.tell(all)
+			return
+		}
+	}
+}
+
 // tell says what happened, once the record that knows that it was told is saved:
 // to whoever reads the log, and to whoever listens.
 func (l *Loop) tell(all []Transition) {

@@ -121,10 +121,11 @@ type state struct {
 	unsaidPoll int   // when that was
 	quiet      map[render.ServiceName]rest
 	saved      map[render.ServiceName]saving
-	unpaused   map[render.ServiceName]bool      // no rollout of it is paused
-	unsavedAt  map[render.ServiceName]time.Time // since when
-	unsaved    map[render.ServiceName]*Record   // what is worth a write, but not one of its own
-	isRunning  bool                             // time passes by itself
+	untold     map[render.ServiceName][][]Transition // what the record may say was told
+	unpaused   map[render.ServiceName]bool           // no rollout of it is paused
+	unsavedAt  map[render.ServiceName]time.Time      // since when
+	unsaved    map[render.ServiceName]*Record        // what is worth a write, but not one of its own
+	isRunning  bool                                  // time passes by itself
 	auditAt    map[render.ServiceName]time.Time
 	looked     map[render.ServiceName]string // the orders to look now that a fetch has followed
 	unposted   bool                          // something changed that the branch's statuses hang on
@@ -207,6 +208,7 @@ func (l *Loop) begin() {
 		quiet:      map[render.ServiceName]rest{},
 		saved:      map[render.ServiceName]saving{},
 		unsaved:    map[render.ServiceName]*Record{},
+		untold:     map[render.ServiceName][][]Transition{},
 		unpaused:   map[render.ServiceName]bool{},
 		looked:     map[render.ServiceName]string{},
 		unsavedAt:  map[render.ServiceName]time.Time{},

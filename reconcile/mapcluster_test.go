@@ -19,22 +19,23 @@ import (
 // A mapCluster is a cluster and its Deliveries as maps. What is applied is
 // healthy at the next look, unless its image is named bad or slow.
 type mapCluster struct {
-	objects   map[render.ObjectID]render.Object
-	uid       int
-	uids      map[render.ObjectID]string
-	foreign   map[render.ObjectID]bool // made by hand
-	bad, slow map[string]bool
-	records   map[render.ServiceName]reconcile.Record
-	views     map[render.ServiceName]reconcile.View
-	orders    map[render.ServiceName]reconcile.Orders
-	kept      map[render.ServiceName]reconcile.Kept
-	noted     map[render.ObjectID]reconcile.Ref // the release that a workload of full names
-	paused    map[render.ObjectID]bool
-	sent      int
-	keeps     int
-	keptReads int
-	keptFault string // what cannot be done with it
-	happened  bool   // somebody did something to it since it was last looked at
+	answersLost int // of so many writes of records nobody hears
+	objects     map[render.ObjectID]render.Object
+	uid         int
+	uids        map[render.ObjectID]string
+	foreign     map[render.ObjectID]bool // made by hand
+	bad, slow   map[string]bool
+	records     map[render.ServiceName]reconcile.Record
+	views       map[render.ServiceName]reconcile.View
+	orders      map[render.ServiceName]reconcile.Orders
+	kept        map[render.ServiceName]reconcile.Kept
+	noted       map[render.ObjectID]reconcile.Ref // the release that a workload of full names
+	paused      map[render.ObjectID]bool
+	sent        int
+	keeps       int
+	keptReads   int
+	keptFault   string // what cannot be done with it
+	happened    bool   // somebody did something to it since it was last looked at
 
 	t         *testing.T
 	tracks    map[render.ObjectID]reconcile.Track
@@ -63,6 +64,10 @@ func (c *mapCluster) load(name render.ServiceName) (reconcile.Record, reconcile.
 
 func (c *mapCluster) save(_ context.Context, r reconcile.Record, v reconcile.View) error {
 	c.records[r.Service], c.views[r.Service] = r, v
+	if c.answersLost > 0 {
+		c.answersLost--
+		return errors.New("write Delivery: the answer was lost")
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ func (l *Loop) observe(ctx context.Context, name render.ServiceName, known *Reco
 		_, orders, _ = l.peek(name)
 	} else if loaded, said, ok := l.Load(name); ok {
 		record, orders = loaded, said
+		l.tellLate(loaded)
 	} else {
 		record.Service = name
 	}

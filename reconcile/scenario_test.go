@@ -63,6 +63,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"spoil-kept":     command(1, (*stage).spoilKept),
 	"kept-cannot-be": command(1, (*stage).keptCannotBe),
 	"anew":           command(0, (*stage).anew),
+	"answers-lost":   command(1, (*stage).answersLost),
 
 	// the branch
 	"add":        command(2, (*stage).add),

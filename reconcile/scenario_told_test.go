@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,6 +23,12 @@ func (s *stage) hear(ts *testscript.TestScript, t reconcile.Transition) {
 	}
 	s.ids[t.ID] = true
 	s.heard = append(s.heard, t)
+}
+
+// answers-lost N: so many writes of Deliveries reach the cluster, and nobody hears.
+func (s *stage) answersLost(_ *testscript.TestScript, args []string) (err error) {
+	s.cluster.answersLost, err = strconv.Atoi(args[0])
+	return err
 }
 
 // told SERVICE WANT: what was told of a service since this was asked last, each as

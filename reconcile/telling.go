@@ -14,7 +14,8 @@ import (
 // say it. It is saved with the decision that tells, so that no later process
 // tells the same.
 type Told struct {
-	Count int // of transitions so far; each has its number
+	Count int    // of transitions so far; each has its number
+	Last  string // the ID of the last one
 	// Standing is what was told last of where the branch's release stands:
 	// EventAwaitingApproval, EventBlocked or EventUnreadable; "" once it goes on.
 	// About is that release, since it was told.
@@ -67,6 +68,7 @@ func (t *teller) add(n Transition) {
 	n.Service, n.Namespace, n.Step, n.At = t.record.Service, t.record.Namespace, t.view.Step, t.o.Now
 	// The number is the record's; a record that was lost counts anew, at another time.
 	n.ID = fmt.Sprintf("%s/%s/%s/%d/%d", n.Namespace, n.Service, n.Event, told.Count, n.At.Unix())
+	told.Last = n.ID
 	t.all = append(t.all, n)
 }
 

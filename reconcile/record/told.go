@@ -10,7 +10,7 @@ func toTold(t reconcile.Told) *v1alpha1.Told {
 		return nil
 	}
 	out := v1alpha1.Told{
-		Count: t.Count, Standing: string(t.Standing), Review: maybe(t.Review, toRef),
+		Count: t.Count, Last: t.Last, Standing: string(t.Standing), Review: maybe(t.Review, toRef),
 		IllSince: toTime(t.IllSince), Degraded: t.Degraded,
 	}
 	if about := toRef(t.About); about != (v1alpha1.Ref{}) {
@@ -24,7 +24,7 @@ func fromTold(t *v1alpha1.Told) reconcile.Told {
 		return reconcile.Told{}
 	}
 	out := reconcile.Told{
-		Count: t.Count, Standing: reconcile.Event(t.Standing), Review: maybe(t.Review, fromRef),
+		Count: t.Count, Last: t.Last, Standing: reconcile.Event(t.Standing), Review: maybe(t.Review, fromRef),
 		IllSince: fromTime(t.IllSince), Degraded: t.Degraded,
 	}
 	if t.About != nil {

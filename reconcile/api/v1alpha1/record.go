@@ -99,6 +99,9 @@ type Told struct {
 	// How many transitions.
 	// +optional
 	Count int `json:"count,omitempty"`
+	// The last of them.
+	// +optional
+	Last string `json:"last,omitempty"`
 	// Where its release was said to stand last: awaiting-approval, blocked or
 	// unreadable.
 	// +optional
