@@ -133,6 +133,7 @@ func (p *program) command() *cobra.Command {
 		p.uninstallCommand(),
 		p.initCommand(),
 		p.traceCommand(),
+		p.bumpCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
