@@ -134,6 +134,7 @@ func (p *program) command() *cobra.Command {
 		p.initCommand(),
 		p.traceCommand(),
 		p.bumpCommand(),
+		p.rollbackCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
