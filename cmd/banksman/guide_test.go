@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"banksman.dev/cmd/banksman/guide"
 	"banksman.dev/gitsrc"
 	"banksman.dev/reconcile"
+	"banksman.dev/reconcile/metrics"
 	"banksman.dev/reconcile/notify"
 	"banksman.dev/render"
 	"banksman.dev/render/kustomize"
@@ -269,6 +272,76 @@ func TestTheGuideNamesEveryEventAndWhetherItIsTold(t *testing.T) {
 			t.Errorf("%s: %v, want a row that says %s", event, row, told)
 		}
 	}
+}
+
+func TestTheMetricsAndAlertsOfTheGuideExist(t *testing.T) {
+	text, alerts, real := topicNamed(t, "operations").Text, topicNamed(t, "troubleshooting").Text, metrics.Dashboard()+metrics.Rules()
+	names := regexp.MustCompile(`banksman_[a-z_]+`).FindAllString(text, -1)
+	if len(names) < 20 {
+		t.Errorf("only %d metrics were found", len(names))
+	}
+	for _, name := range names {
+		if !regexp.MustCompile(name + `(_bucket)?[^a-z_]`).MatchString(real) {
+			t.Errorf("neither the dashboard nor an alert knows %s", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(metrics.Rules(), -1) {
+		if !strings.Contains(alerts, m[1]) {
+			t.Errorf("the guide does not say what to do about %s", m[1])
+		}
+	}
+}
+
+// What the guide says that banksman prints stands in its source, but for names,
+// numbers and what is left out.
+func TestTheSentencesOfTheGuideAreThoseOfTheProgram(t *testing.T) {
+	source := programText(t)
+	left := regexp.MustCompile(`…|: |\bby\b|\b[0-9]+m?\b|#12|\b(?:author|alice|bob|carol|main|gate|fop-gate|X|Flux|Argo CD|Helm|Deployment|hpa-operator)\b`)
+	quoted := 0
+	for line := range strings.Lines(topicNamed(t, "troubleshooting").Text) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+			for _, part := range left.Split(m[1], -1) {
+				if part = strings.Trim(part, " :;,.()"); len(part) < 8 {
+					continue
+				}
+				quoted++
+				if !strings.Contains(source, part) {
+					t.Errorf("%q: nothing prints %q", m[1], part)
+				}
+			}
+		}
+	}
+	if quoted < 40 {
+		t.Errorf("only %d sentences were found", quoted)
+	}
+}
+
+// programText is all Go source of the module without its tests and fixtures.
+func programText(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == "fixtures" || name == "bin" || name != "." && strings.HasPrefix(name, ".")):
+			return fs.SkipDir
+		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		content, err := fs.ReadFile(root, name)
+		b.Write(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func TestTheCommandLinesOfTheGuideExist(t *testing.T) {
