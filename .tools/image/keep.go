@@ -53,7 +53,7 @@ func keep(o order, built oci.SignedImageIndex) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(o.out, "digest"), []byte(digest.String()+"\n"), 0o600)
+	return os.WriteFile(filepath.Join(o.out, "digest"), []byte(digest.String()+"\n"), 0o600) //nolint:gosec // where its user wants it
 }
 
 // withSBOMs adds the SBOM of each image, and of the index, as what refers to it.
