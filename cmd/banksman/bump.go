@@ -91,7 +91,7 @@ func (p *program) bumpHere(ctx context.Context, f bumpFlags, service string, w b
 	if err != nil || f.dryRun {
 		return err
 	}
-	if err := write(f.work.dir, edit.Files); err != nil {
+	if err := writeFiles(f.work.dir, edit.Files); err != nil {
 		return err
 	}
 	if !f.commit {
@@ -123,7 +123,7 @@ func (p *program) bumpProposed(ctx context.Context, f bumpFlags, service string,
 	if err != nil {
 		return err
 	}
-	if err := write(work.dir, edit.Files); err != nil {
+	if err := writeFiles(work.dir, edit.Files); err != nil {
 		return err
 	}
 	branch := "banksman/bump-" + service + "-" + branchWord(w.String())
@@ -243,8 +243,8 @@ func filesOf(e bump.Edit) []string {
 	return slices.Compact(files)
 }
 
-// write puts files back into a folder. Their modes stay.
-func write(dir string, files map[string][]byte) error {
+// writeFiles puts files back into a folder. Their modes stay.
+func writeFiles(dir string, files map[string][]byte) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return failed(err, "")
