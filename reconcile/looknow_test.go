@@ -53,9 +53,9 @@ func (w *orderedWorld) until(what string, holds func() bool) {
 func (w *orderedWorld) orderLook(name render.ServiceName, token string) {
 	w.t.Helper()
 	w.mu.Lock()
-	o := w.pullWorld.orders[name]
+	o := w.orders[name]
 	o.Look = token
-	w.pullWorld.orders[name] = o
+	w.orders[name] = o
 	w.mu.Unlock()
 	w.wakeUp(name)
 }

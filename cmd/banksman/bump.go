@@ -210,7 +210,7 @@ func (p *program) printBump(dir string, e bump.Edit) error {
 
 // linesAt are the line of a place, before and after.
 func linesAt(dir string, at bump.Place) (before, after string) {
-	content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(at.File))) //nolint:gosec // the file was just read through the folder's root
+	content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(at.File)))
 	if err != nil || at.At+len(at.Old) > len(content) {
 		return at.Old, at.New
 	}

@@ -115,7 +115,7 @@ func (w *gitWork) gitIn(ctx context.Context, dir string, args ...string) (string
 
 // runGit runs the user's git. Its last words are the error.
 func runGit(ctx context.Context, dir string, env []string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // always git, and without a shell
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	var out, errOut bytes.Buffer

@@ -8,20 +8,20 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// A missingRule is a rule of RBAC that the account which asks does not have.
-type missingRule struct {
+// A missingRuleError is a rule of RBAC that the account which asks does not have.
+type missingRuleError struct {
 	account, verb, resource, where string
 	err                            error
 }
 
-func (e *missingRule) Error() string { return e.what() + "; " + e.try() }
-func (e *missingRule) Unwrap() error { return e.err }
+func (e *missingRuleError) Error() string { return e.what() + "; " + e.try() }
+func (e *missingRuleError) Unwrap() error { return e.err }
 
-func (e *missingRule) what() string {
+func (e *missingRuleError) what() string {
 	return fmt.Sprintf("%s may not %s %s %s", e.account, e.verb, e.resource, e.where)
 }
 
-func (e *missingRule) try() string {
+func (e *missingRuleError) try() string {
 	switch e.resource {
 	case autoscalers.GroupResource().String():
 		return "give it the rights list and watch on " + e.resource + " there: without them it would reset the replicas of autoscaled workloads"
@@ -34,8 +34,8 @@ func (e *missingRule) try() string {
 var forbidden = regexp.MustCompile(`User "([^"]*)" cannot (\w+) resource "([^"]*)" in API group "([^"]*)" (?:in the namespace "([^"]*)"|at the cluster scope)`)
 
 // missingRuleOf reads which rule is missing; nil when the answer was another one.
-func missingRuleOf(err error) *missingRule {
-	var already *missingRule
+func missingRuleOf(err error) *missingRuleError {
+	var already *missingRuleError
 	if errors.As(err, &already) {
 		return already
 	}
@@ -46,7 +46,7 @@ func missingRuleOf(err error) *missingRule {
 	if m == nil {
 		return nil
 	}
-	e := &missingRule{account: m[1], verb: m[2], resource: m[3], where: "in the whole cluster", err: err}
+	e := &missingRuleError{account: m[1], verb: m[2], resource: m[3], where: "in the whole cluster", err: err}
 	if m[4] != "" {
 		e.resource += "." + m[4]
 	}

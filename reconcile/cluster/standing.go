@@ -28,7 +28,7 @@ func (c *Cluster) Standing(ctx context.Context, name render.ServiceName, objects
 		if err != nil {
 			return nil, fmt.Errorf("look for %s: %w", o, err)
 		}
-		if live != nil && !(c.isThisSources(live) && isOfCanary(live, name)) {
+		if live != nil && (!c.isThisSources(live) || !isOfCanary(live, name)) {
 			found = append(found, o.ID())
 		}
 	}

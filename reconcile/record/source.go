@@ -39,6 +39,6 @@ func (s *Store) checkSource(d *v1alpha1.Delivery) error {
 	if s.source == "" {
 		label = labelSource + "-"
 	}
-	return fmt.Errorf("Delivery %s/%s belongs to %s: name the service differently in one of the two, or put it into another namespace; if it is no longer in the catalog of the other one: kubectl -n %s label delivery %s %s",
+	return fmt.Errorf("the Delivery %s/%s belongs to %s: name the service differently in one of the two, or put it into another namespace; if it is no longer in the catalog of the other one: kubectl -n %s label delivery %s %s",
 		d.Namespace, d.Name, whose, d.Namespace, d.Name, label)
 }
