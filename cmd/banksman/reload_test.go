@@ -135,6 +135,40 @@ func TestAMountedFileIsReadThroughTheLinkThatChanges(t *testing.T) {
 	}
 }
 
+func TestWhoWaitedForTheLeaseBeginsWithWhatTheFileSaysNow(t *testing.T) {
+	for name, c := range map[string]struct {
+		content string
+		want    []string
+	}{
+		"it changed":      {fileFor("b", "c"), []string{"b", "c"}},
+		"it has a fault":  {"x: 1", []string{"a"}},
+		"it is not there": {"", []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			changing := newChanging(t, "a")
+			pr := changing.process
+			pr.content = []byte(fileFor("a"))
+			var err error
+			if pr.sources, err = sourcesOf(changing.file, pr.content); err != nil {
+				t.Fatal(err)
+			}
+			if c.content != "" {
+				write(t, changing.file, c.content)
+			} else if err := os.Remove(changing.file); err != nil {
+				t.Fatal(err)
+			}
+			pr.catchUp()
+			var names []string
+			for _, s := range pr.sources {
+				names = append(names, s.Name)
+			}
+			if diff := cmp.Diff(c.want, names); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // link makes or swaps a symbolic link, as the kubelet does.
 func link(t *testing.T, to, at string) {
 	t.Helper()

@@ -32,6 +32,7 @@ type followed struct {
 
 // followAll follows the sources of the configuration file until the context ends.
 func (pr *process) followAll(ctx context.Context) error {
+	pr.catchUp()
 	all := &sources{process: pr, follow: pr.try}
 	first := glance{content: string(pr.content)}
 	r := &reloading{process: pr, sources: all, report: pr.metrics.Reloaded, seen: first, judged: first}
@@ -42,6 +43,20 @@ func (pr *process) followAll(ctx context.Context) error {
 	all.settle(ctx, nil)
 	pr.logger.Info("banksman stops; what runs in the cluster stays as it is")
 	return nil
+}
+
+// catchUp reads the file anew: whoever waited for the lease for long must not
+// begin with what it said then. A fault is for the first look to say.
+func (pr *process) catchUp() {
+	content, err := contentOf(pr.config)
+	if err != nil {
+		return
+	}
+	wanted, err := sourcesOf(pr.config, content)
+	if err != nil || pr.notifier.Aim(targetsOf(wanted)) != nil {
+		return
+	}
+	pr.content, pr.sources = content, wanted
 }
 
 // followOnce follows each source of the configuration file as far as one pass goes.
