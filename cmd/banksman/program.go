@@ -135,6 +135,7 @@ func (p *program) command() *cobra.Command {
 		p.traceCommand(),
 		p.bumpCommand(),
 		p.rollbackCommand(),
+		p.eventsCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -58,6 +58,13 @@ func watchIn(t *testing.T, s screen, args ...string) *watchedWorld {
 // watchDeliveries watches the Deliveries of a file of testdata.
 func watchDeliveries(t *testing.T, s screen, file string, args ...string) *watchedWorld {
 	t.Helper()
+	return begin(t, s, file, append([]string{"status", "--watch"}, args...)...)
+}
+
+// begin runs a command over the Deliveries of a file of testdata and what the
+// pretended cluster holds.
+func begin(t *testing.T, s screen, file string, args ...string) *watchedWorld {
+	t.Helper()
 	deliveries, err := deliveriesFrom(filepath.Join("testdata", file+".yaml"), "")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +90,7 @@ func watchDeliveries(t *testing.T, s screen, file string, args ...string) *watch
 	p.screen = func() screen { return s }
 	p.clients = func(*clusterFlags) (clients, error) { return c, nil }
 	p.deliveries = func(context.Context, *clusterFlags, string) ([]v1alpha1.Delivery, error) { return deliveries, nil }
-	go func() { w.code <- p.run(ctx, append([]string{"status", "--watch"}, args...)) }()
+	go func() { w.code <- p.run(ctx, args) }()
 	t.Cleanup(cancel)
 	return w
 }
