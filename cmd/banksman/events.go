@@ -234,8 +234,11 @@ func eventCells(e core.Event) []cell {
 		message = fmt.Sprintf("(%d times) %s", n, message)
 	}
 	return []cell{
-		{text: whenOf(e).UTC().Format("01-02 15:04:05Z")}, kind, {text: orDash(oneLine(e.Reason))},
-		{text: e.InvolvedObject.Kind + " " + e.InvolvedObject.Name}, {text: orDash(message)},
+		{text: whenOf(e).UTC().Format("01-02 15:04:05Z")},
+		kind,
+		{text: orDash(oneLine(e.Reason))},
+		{text: e.InvolvedObject.Kind + " " + e.InvolvedObject.Name},
+		{text: orDash(message)},
 	}
 }
 

@@ -136,6 +136,7 @@ func (p *program) command() *cobra.Command {
 		p.bumpCommand(),
 		p.rollbackCommand(),
 		p.eventsCommand(),
+		p.logsCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -43,11 +43,12 @@ const watchTime = 30 * time.Second
 // A watchedWorld is a pretended cluster, and a status command that watches it.
 type watchedWorld struct {
 	*testing.T
-	client *fake.FakeDynamicClient
-	out    *sink
-	errOut *sink
-	code   chan int
-	cancel context.CancelFunc
+	client  *fake.FakeDynamicClient
+	written *written
+	out     *sink
+	errOut  *sink
+	code    chan int
+	cancel  context.CancelFunc
 }
 
 func watchIn(t *testing.T, s screen, args ...string) *watchedWorld {
@@ -81,8 +82,10 @@ func begin(t *testing.T, s screen, file string, args ...string) *watchedWorld {
 		objects = append(objects, o)
 	}
 	c, client := pretendedCluster(objects...)
+	written := newWritten()
+	c.logs = written.open
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &watchedWorld{T: t, client: client, out: &sink{}, errOut: &sink{}, code: make(chan int, 1), cancel: cancel}
+	w := &watchedWorld{T: t, client: client, written: written, out: &sink{}, errOut: &sink{}, code: make(chan int, 1), cancel: cancel}
 	p := newProgram(genericiooptions.IOStreams{In: strings.NewReader(""), Out: w.out, ErrOut: w.errOut})
 	p.getenv = func(string) string { return "" }
 	p.now = func() time.Time { return time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC) }
