@@ -465,8 +465,8 @@ func TestTheLinesOfTheGuideAreShort(t *testing.T) {
 		}
 		for _, b := range blocks(topic) {
 			for line := range strings.Lines(b.text) {
-				if b.language == "sh" && len(strings.TrimSpace(line)) > widestText-4 {
-					t.Errorf("%s: a command would be broken in two on a terminal: %s", topic.Name, line)
+				if len([]rune(strings.TrimRight(line, "\n"))) > widestText-4 {
+					t.Errorf("%s: it would be broken in two on a terminal: %s", topic.Name, line)
 				}
 			}
 		}
