@@ -39,7 +39,7 @@ func TestClusterScripts(t *testing.T) {
 	if program == "" {
 		t.Skipf("needs a local control plane: %s is not set; make test sets it", clusterVariable)
 	}
-	for _, folder := range []string{"run", "badinput", "orders", "several", "install"} {
+	for _, folder := range []string{"run", "badinput", "orders", "several", "notify", "install"} {
 		t.Run(folder, func(t *testing.T) {
 			kubeconfig := startControlPlane(t, program)
 			testscript.Run(t, testscript.Params{
@@ -66,6 +66,7 @@ func TestClusterScripts(t *testing.T) {
 					"expand":     expand,
 					"port":       freePort,
 					"probe":      probe,
+					"receiver":   startReceiver,
 				},
 			})
 		})
