@@ -14,6 +14,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	installation "banksman.dev/cmd/banksman/install"
+	"banksman.dev/reconcile/api/v1alpha1"
+	"banksman.dev/render"
 )
 
 const plannedConfiguration = `apiVersion: banksman.dev/v1alpha1
@@ -202,7 +204,11 @@ func TestUninstallRemovesOnlyWhatInstallApplied(t *testing.T) {
 }
 
 func TestWhatSomebodyElseAppliedIsLeftToThem(t *testing.T) {
-	cluster, client := pretendedCluster(standing("Deployment", "apps/v1", "banksman-system", "banksman-system", "kustomize-controller"))
+	remembered := &unstructured.Unstructured{Object: map[string]any{}}
+	remembered.SetGroupVersionKind(v1alpha1.Version.WithKind(v1alpha1.Kind))
+	remembered.SetNamespace("dora-apps")
+	remembered.SetName("tool")
+	cluster, client := pretendedCluster(remembered, standing("Deployment", "apps/v1", "banksman-system", "banksman-system", "kustomize-controller"))
 	var out, errOut bytes.Buffer
 	p := newProgram(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut})
 	p.clients = func(*clusterFlags) (clients, error) { return cluster, nil }
@@ -216,5 +222,68 @@ func TestWhatSomebodyElseAppliedIsLeftToThem(t *testing.T) {
 		if action.GetVerb() == "delete" {
 			t.Errorf("deleted %s", action.GetResource().Resource)
 		}
+	}
+}
+
+func TestWhatACatalogNeeds(t *testing.T) {
+	object := func(apiVersion, kind, namespace string) render.Object {
+		metadata := map[string]any{"name": "x"}
+		if namespace != "" {
+			metadata["namespace"] = namespace
+		}
+		return render.Object{"apiVersion": apiVersion, "kind": kind, "metadata": metadata}
+	}
+	for name, c := range map[string]struct {
+		releases   []render.Release
+		namespaces string
+		kinds      string
+	}{
+		"the namespaces of its objects and of its services, each once": {
+			[]render.Release{
+				{Namespace: "apps", Full: []render.Object{object("apps/v1", "Deployment", "apps")}, Canary: []render.Object{object("apps/v1", "Deployment", "apps")}},
+				{Namespace: "jobs", Shared: []render.Object{object("v1", "ConfigMap", "shared")}},
+			}, "apps jobs shared", "ConfigMap Deployment.apps",
+		},
+		"where all of it stands in no namespace, no others are opened": {
+			[]render.Release{{Full: []render.Object{object("rbac.authorization.k8s.io/v1", "ClusterRole", "")}}},
+			"banksman-system", "ClusterRole.rbac.authorization.k8s.io",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespaces, kinds := needsOf(c.releases, "banksman-system")
+			if got := strings.Join(namespaces, " "); got != c.namespaces {
+				t.Errorf("namespaces: got %s, want %s", got, c.namespaces)
+			}
+			if got := strings.Join(kinds, " "); got != c.kinds {
+				t.Errorf("kinds: got %s, want %s", got, c.kinds)
+			}
+		})
+	}
+}
+
+func TestInstallTakesOverNothingOfOthers(t *testing.T) {
+	of := func(kind string, labels map[string]string) *unstructured.Unstructured {
+		u := &unstructured.Unstructured{Object: map[string]any{"kind": kind}}
+		u.SetLabels(labels)
+		return u
+	}
+	ours := map[string]string{installation.LabelName: "banksman"}
+	for name, c := range map[string]struct {
+		live  *unstructured.Unstructured
+		force bool
+		want  bool
+	}{
+		"its own Deployment":                       {of("Deployment", ours), false, true},
+		"somebody's Deployment of that name":       {of("Deployment", nil), false, false},
+		"somebody's Role of that name":             {of("Role", map[string]string{installation.LabelName: "other"}), false, false},
+		"somebody's Deployment, with force":        {of("Deployment", nil), true, true},
+		"the namespace that an administrator made": {of("Namespace", nil), false, true},
+		"the Secret that an administrator made":    {of("Secret", nil), false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := (&installFlags{force: c.force}).mayTake(c.live); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
 	}
 }

@@ -44,7 +44,9 @@ func TestTheManifestsAreThoseThatSomebodyHasRead(t *testing.T) {
 		{},
 		{Namespaces: []string{"dora-apps", "dora-jobs"}, Kinds: []string{"ConfigMap", "Ingress.networking.k8s.io"}, ServiceAccount: "dora-apps/deployer"},
 	}
-	for name, o := range map[string]install.Options{"one repository": options(), "everything": everything} {
+	withheld := everything
+	withheld.GrantAccounts = false
+	for name, o := range map[string]install.Options{"one repository": options(), "everything": everything, "accounts that others grant": withheld} {
 		t.Run(name, func(t *testing.T) {
 			all := slices.DeleteFunc(objectsOf(t, o), func(u *unstructured.Unstructured) bool {
 				return u.GetKind() == "CustomResourceDefinition" // what banksman crd prints
