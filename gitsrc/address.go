@@ -94,8 +94,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// checkBranch holds the rules of git check-ref-format, because the name becomes a path.
-func checkBranch(name string) error {
+// CheckBranch holds the rules of git check-ref-format, because the name becomes a path.
+func CheckBranch(name string) error {
 	bad := func(why string) error {
 		return fmt.Errorf("branch %q: %s; give a branch name such as main", clip(name), why)
 	}

@@ -55,12 +55,12 @@ func TestWhichAddressesAreAccepted(t *testing.T) {
 
 func TestWhichBranchNamesAreAccepted(t *testing.T) {
 	for _, good := range []string{"main", "release/1.2", "a-b_c", "ünï"} {
-		if err := checkBranch(good); err != nil {
+		if err := CheckBranch(good); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, bad := range []string{"", "..", "a/../x", "../../x", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "-x", "a b", "a~1", "a:b", "a*", "a\\b", "a\x00", "a@{1}", "@", "a.", strings.Repeat("a", 300)} {
-		if checkBranch(bad) == nil {
+		if CheckBranch(bad) == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}

@@ -52,7 +52,7 @@ func Open(o Options) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkBranch(o.Branch); err != nil {
+	if err := CheckBranch(o.Branch); err != nil {
 		return nil, err
 	}
 	if o.Dir == "" {

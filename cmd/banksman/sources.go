@@ -158,8 +158,11 @@ func (f *followed) keepAt(ctx context.Context, r *sources) {
 			n = 1
 		}
 		wait := startBackoff(n)
-		f.now.logger.Error("the repository cannot be followed; it is tried again, and the others go on",
-			"in", wait.String(), "error", err, "try", tryOf(err))
+		about := []any{"in", wait.String(), "error", err}
+		if try := tryOf(err); try != "" {
+			about = append(about, "try", try)
+		}
+		f.now.logger.Error("the repository cannot be followed; it is tried again, and the others go on", about...)
 		if r.process.pause(ctx, wait) != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 
@@ -108,8 +109,8 @@ func (r *reader) repository(n *yaml.Node) {
 	said := r.fields(n, what, map[string]field{
 		"name":           r.formed(&repo.Name, "name", nameForm),
 		"url":            r.word(&repo.URL, "url"),
-		"branch":         r.formed(&repo.Branch, "branch", plainForm),
-		"catalog":        r.word(&repo.Catalog, "catalog"),
+		"branch":         r.branch(&repo.Branch),
+		"catalog":        r.catalog(&repo.Catalog),
 		"environment":    r.formed(&repo.Environment, "environment", nameForm),
 		"namespaces":     r.words(&repo.Namespaces, "namespaces", "namespace", namespaceForm),
 		"kinds":          r.words(&repo.Kinds, "kinds", "kind", kindForm),
@@ -147,6 +148,27 @@ func titled(what string, n *yaml.Node) string {
 		}
 	}
 	return "this " + what
+}
+
+func (r *reader) branch(into *string) field {
+	return func(n *yaml.Node) {
+		r.word(into, "branch")(n)
+		if *into == "" {
+			return
+		}
+		if gitsrc.CheckBranch(*into) != nil {
+			r.fault(n, fmt.Sprintf("branch %q is no name of a branch", clip(*into)), "write it without refs/heads/, such as main")
+		}
+	}
+}
+
+func (r *reader) catalog(into *string) field {
+	return func(n *yaml.Node) {
+		r.word(into, "catalog")(n)
+		if *into != "" && !fs.ValidPath(*into) {
+			r.fault(n, fmt.Sprintf("catalog %q is no path in the repository", clip(*into)), "write it from the repository's root, without a leading slash, ./ or ..")
+		}
+	}
 }
 
 func (r *reader) trust(into *string) field {

@@ -211,6 +211,22 @@ var refused = []struct {
 		want: `f.yaml:6:50: glob "[" is malformed; write a name with * and ? in it, such as fop-*`,
 	},
 	{
+		name: "a url whose owner cannot be one", file: strings.Replace(one(), "dora/", "do%20ra/", 1), beyond: true,
+		want: "f.yaml:4:8: url https://github.com/do%20ra/manifests: its path is not owner/name; write it as url: https://github.com/owner/name",
+	},
+	{
+		name: "a branch that git would not take", file: one("  branch: a..b"), beyond: true,
+		want: `f.yaml:6:11: branch "a..b" is no name of a branch; write it without refs/heads/, such as main`,
+	},
+	{
+		name: "a catalog outside of the repository", file: one("  catalog: ../services.yaml"), beyond: true,
+		want: `f.yaml:6:12: catalog "../services.yaml" is no path in the repository; write it from the repository's root, without a leading slash, ./ or ..`,
+	},
+	{
+		name: "a catalog on the machine", file: one("  catalog: /services.yaml"),
+		want: `f.yaml:6:12: catalog "/services.yaml" is no path in the repository; write it from the repository's root, without a leading slash, ./ or ..`,
+	},
+	{
 		name: "several faults at once", file: one("  branch: [main]", "  adopt: maybe", "other: 1"),
 		want: "f.yaml:6:11: branch is not a word; write it as a string\n" +
 			"f.yaml:7:10: adopt is neither true nor false; write adopt: true, or leave the key out\n" +

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -30,6 +31,13 @@ const (
 	likeAPI        = "https://host/api/v3/"
 )
 
+// What GitHub calls owners and repositories. Managed users of GitHub Enterprise
+// have an underscore in their login.
+var (
+	ownerForm      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	repositoryForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
 // ForgeOf reads the address of a repository, and that of the API, "" for the
 // one that belongs to it. Its errors are *AddressError.
 func ForgeOf(repository, api string) (Forge, error) {
@@ -46,7 +54,7 @@ func ForgeOf(repository, api string) (Forge, error) {
 	}
 	owner, name, ok := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	name = strings.TrimSuffix(name, ".git")
-	if !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+	if !ok || !ownerForm.MatchString(owner) || !repositoryForm.MatchString(name) || strings.Trim(name, ".") == "" {
 		return Forge{}, &AddressError{Problem: fmt.Sprintf("%s: its path is not owner/name", u), Try: likeRepository}
 	}
 	f := Forge{URL: u.String(), Owner: owner, Name: name}
