@@ -164,8 +164,7 @@ func (pr *process) inTurn(ctx context.Context, only *source) error {
 		return err
 	}
 	defer pr.held.Release()
-	pr.metrics.Lead(true)
-	defer pr.metrics.Lead(false)
+	pr.metrics.Lead(pr.held.Holds)
 	turn, over := pr.held.Bind(ctx)
 	defer over()
 	pr.cfg = guarded(pr.cfg, pr.held)

@@ -41,7 +41,19 @@ func TestOneOfTwoBanksmenWrites(t *testing.T) {
 	waiting.says(t, `waits for the lease: `+nameOfA+` holds it`)
 	waiting.answers(t, "/readyz", http.StatusOK, "waits for the lease: "+nameOfA+" holds it")
 	waiting.answers(t, "/healthz", http.StatusOK, "lives")
-	waiting.answers(t, "/metrics", http.StatusNotFound, "")
+	waiting.answers(t, "/metrics", http.StatusOK, "\nbanksman_leader 0\n")
+	first.answers(t, "/metrics", http.StatusOK, "\nbanksman_leader 1\n")
+	for _, line := range []string{
+		`banksman_deliveries{source="",step="up-to-date"} 1`,
+		`banksman_source_followed{source=""} 1`,
+		`banksman_transitions_total{event="promoted",source=""} 1`,
+		`banksman_statuses_posted_total{source="",state="success"}`,
+		`banksman_forge_requests_total{code="200",source=""}`,
+		`banksman_api_requests_total{code="201",resource="deliveries",verb="create"} 1`,
+		`banksman_step_duration_seconds_count{source="",step="full"} 1`,
+	} {
+		first.answers(t, "/metrics", http.StatusOK, line)
+	}
 
 	// Nobody can slip in between.
 	code, said := c.once(t)

@@ -35,7 +35,6 @@ type Metrics struct {
 	registry *prometheus.Registry
 	now      func() time.Time
 
-	leader        prometheus.Gauge
 	reloadSuccess prometheus.Gauge
 	reloadTime    prometheus.Gauge
 	notified      *prometheus.CounterVec
@@ -57,6 +56,7 @@ type Metrics struct {
 
 	mu      sync.Mutex
 	sources map[string]*Source
+	holds   func() bool // the Lease; nil before it was taken
 }
 
 // New makes the numbers of a process that begins now.
@@ -64,7 +64,9 @@ func New(b Build, now func() time.Time) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), now: now, sources: map[string]*Source{}}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), shown{m})
 	m.gauge("build_info", "Which program this is; always 1.", prometheus.Labels{"version": b.Version, "commit": b.Commit, "goversion": b.Go}).Set(1)
-	m.leader = m.gauge("leader", "Whether this process holds the Lease, and writes: 1 or 0.", nil)
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "leader", Help: "Whether this process holds the Lease, and writes: 1 or 0.",
+	}, m.leads))
 	m.reloadSuccess = m.gauge("config_reload_success", "Whether the configuration file could be read when it was read last: 1 or 0.", nil)
 	m.reloadTime = m.gauge("config_reload_success_timestamp_seconds", "When the configuration in use was read, in seconds since 1970.", nil)
 	m.Reloaded(nil)
@@ -105,8 +107,20 @@ func (m *Metrics) Handler() http.Handler {
 // Notified notes what became of a notification.
 func (m *Metrics) Notified(target, result string) { m.notified.WithLabelValues(target, result).Inc() }
 
-// Lead notes whether this process is the one that writes.
-func (m *Metrics) Lead(does bool) { m.leader.Set(truth(does)) }
+// Lead says how to ask whether this process is the one that writes; before, it is
+// not.
+func (m *Metrics) Lead(holds func() bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holds = holds
+}
+
+func (m *Metrics) leads() float64 {
+	m.mu.Lock()
+	holds := m.holds
+	m.mu.Unlock()
+	return truth(holds != nil && holds())
+}
 
 // Reloaded notes how reading the configuration came out.
 func (m *Metrics) Reloaded(err error) {

@@ -76,7 +76,7 @@ func lived(t *testing.T) (*Metrics, *Source, *clock) {
 	t.Helper()
 	c := newClock()
 	m := New(Build{Version: "v1.2.3", Commit: "1a2b3c4", Go: "go1.26"}, c.now)
-	m.Lead(true)
+	m.Lead(func() bool { return true })
 	m.Reloaded(errors.New("line 3"))
 	s := m.Source("dora")
 	l := &reconcile.Loop{
@@ -294,5 +294,19 @@ func TestOnlyTheLimitOfTheRESTAPICounts(t *testing.T) {
 	}
 	if got := has(text, "banksman_forge_requests_total"); !slices.Equal(got, []string{`banksman_forge_requests_total{code="304",source=""} 4`}) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestWhoeverWaitsForTheLeaseOrLosesItIsNoLeader(t *testing.T) {
+	m := New(Build{}, newClock().now)
+	holds := true
+	for _, want := range []string{"0", "1", "0"} {
+		if got := has(scrape(t, m), "banksman_leader"); !slices.Equal(got, []string{"banksman_leader " + want}) {
+			t.Errorf("%q, want %s", got, want)
+		}
+		m.Lead(func() bool { return holds })
+		if want == "1" {
+			holds = false
+		}
 	}
 }
