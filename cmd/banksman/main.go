@@ -44,7 +44,7 @@ import (
 )
 
 func main() {
-	os.Exit(Run(untilInterrupted(), os.Args[1:], genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}))
+	os.Exit(Run(untilInterrupted(), os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}))
 }
 
 // untilInterrupted ends with an interrupt or SIGTERM. A second one ends the
@@ -55,7 +55,9 @@ func untilInterrupted() context.Context {
 	return ctx
 }
 
-// Run runs one command and returns its exit code.
+// Run runs one command, whose first word is the program's name, and returns its
+// exit code.
 func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams) int {
-	return newProgram(streams).run(ctx, args)
+	p := newProgram(streams)
+	return p.run(ctx, p.calledAs(args[0], args[1:]))
 }

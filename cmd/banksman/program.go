@@ -18,9 +18,11 @@ import (
 // where tests put another world.
 type program struct {
 	streams genericiooptions.IOStreams
-	getenv  func(string) string
-	now     func() time.Time
-	screen  func() screen
+	// isPlugin: it was called through kubectl.
+	isPlugin bool
+	getenv   func(string) string
+	now      func() time.Time
+	screen   func() screen
 	// asksPeople: a person sits at the input, and can be asked.
 	asksPeople func() bool
 	// pause waits, or returns the context's error.
@@ -137,9 +139,13 @@ func (p *program) command() *cobra.Command {
 		p.rollbackCommand(),
 		p.eventsCommand(),
 		p.logsCommand(),
+		p.pluginCommand(),
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	if p.isPlugin {
+		speakAsPlugin(root)
+	}
 	return root
 }
 

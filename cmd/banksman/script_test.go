@@ -23,12 +23,11 @@ var update = flag.Bool("update", false, "write the golden parts of the scripts a
 
 // TestMain makes this binary the command banksman of the scripts.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"banksman": func() {
-			streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-			os.Exit(testProgram(streams).run(untilInterrupted(), os.Args[1:]))
-		},
-	})
+	run := func() {
+		p := testProgram(genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
+		os.Exit(p.run(untilInterrupted(), p.calledAs(os.Args[0], os.Args[1:])))
+	}
+	testscript.Main(m, map[string]func(){"banksman": run, pluginName: run, completionName: run})
 }
 
 // testProgram is the program in a world that scripts can arrange: $DELIVERIES
