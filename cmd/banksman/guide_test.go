@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -70,15 +71,21 @@ func TestEveryExampleOfTheGuideHasALanguageThatIsChecked(t *testing.T) {
 }
 
 // The files of a topic are one repository, as far as there is a catalog among
-// them; a second file of the same name begins another one.
+// them. A second file of the same name is shown instead of the first; a second
+// catalog begins another repository.
 func repositories(topic guide.Topic) (all []fstest.MapFS) {
 	var tree fstest.MapFS
 	for _, b := range blocks(topic) {
 		if b.file == "" || b.file == "banksman.yaml" {
 			continue
 		}
-		if _, again := tree[b.file]; tree == nil || again && b.file == "services.yaml" {
+		_, again := tree[b.file]
+		switch {
+		case tree == nil || again && b.file == "services.yaml":
 			tree = fstest.MapFS{}
+			all = append(all, tree)
+		case again:
+			tree = maps.Clone(tree)
 			all = append(all, tree)
 		}
 		tree[b.file] = &fstest.MapFile{Data: []byte(b.text)}
@@ -115,21 +122,22 @@ func TestTheServicesOfTheGuideThatAreShownWholeRender(t *testing.T) {
 			continue
 		}
 		t.Run(topic.Name, func(t *testing.T) {
-			tree := repositories(topic)[0]
-			catalog, err := render.ReadCatalog(tree, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			renderer := render.Renderer{Kustomize: kustomize.Build}
-			release, err := renderer.Release(tree, catalog, render.ServiceName(name), gitsrc.SHA(strings.Repeat("1", 40)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(release.Canary) == 0 || len(release.Full) == 0 {
-				t.Errorf("canary %v, full %v", release.Canary, release.Full)
-			}
-			if topic.Name == "coming-from-helm" && (len(release.Shared) != 1 || release.Canary[0].Name() != "ledger-canary") {
-				t.Errorf("shared %v, canary %v", release.Shared, release.Canary)
+			for _, tree := range repositories(topic) {
+				catalog, err := render.ReadCatalog(tree, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				renderer := render.Renderer{Kustomize: kustomize.Build}
+				release, err := renderer.Release(tree, catalog, render.ServiceName(name), gitsrc.SHA(strings.Repeat("1", 40)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(release.Canary) == 0 || len(release.Full) == 0 {
+					t.Errorf("canary %v, full %v", release.Canary, release.Full)
+				}
+				if topic.Name == "coming-from-helm" && (len(release.Shared) != 1 || release.Canary[0].Name() != "ledger-canary") {
+					t.Errorf("shared %v, canary %v", release.Shared, release.Canary)
+				}
 			}
 		})
 	}
