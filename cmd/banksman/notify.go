@@ -35,8 +35,21 @@ func (p *program) notifyCommand() *cobra.Command {
 		Args:    noSuchCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.notifyTestCommand())
+	cmd.AddCommand(p.notifyTestCommand(), p.notifySchemaCommand())
 	return cmd
+}
+
+func (p *program) notifySchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "schema",
+		Short:   "Print the JSON Schema of what a webhook is sent",
+		Example: "  banksman notify schema > notification.schema.json",
+		Args:    arguments(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := p.streams.Out.Write(notify.Schema())
+			return err
+		},
+	}
 }
 
 func (p *program) notifyTestCommand() *cobra.Command {
