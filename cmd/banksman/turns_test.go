@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,6 +85,10 @@ func TestOneOfTwoBanksmenWrites(t *testing.T) {
 	}
 	if err := r.settingsAre(t.Context(), "info")(); err != nil {
 		t.Error(err)
+	}
+	// However many processes there were, what happened was told once.
+	if got, err := r.told(t.Context()); err != nil || !slices.Equal(got, []string{"Promoted", "RolloutStarted"}) {
+		t.Errorf("the Events are %q, %v", got, err)
 	}
 	lease, err := r.cluster.CoordinationV1().Leases("default").Get(t.Context(), "banksman", getOptions)
 	if err != nil || lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "" {
@@ -182,4 +187,18 @@ func (r *rivals) stopsInTheMiddleOfAWrite(t *testing.T, a *rival, leader *life) 
 
 func only(log []faultproxy.Entry, match func(faultproxy.Request) bool) []faultproxy.Entry {
 	return slices.DeleteFunc(slices.Clone(log), func(e faultproxy.Entry) bool { return !match(e.Request) })
+}
+
+// told are the reasons of the Events of the Delivery, sorted.
+func (r *rivals) told(ctx context.Context) ([]string, error) {
+	found, err := r.cluster.CoreV1().Events("default").List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Delivery,involvedObject.name=settings"})
+	if err != nil {
+		return nil, err
+	}
+	var reasons []string
+	for _, e := range found.Items {
+		reasons = append(reasons, e.Reason)
+	}
+	slices.Sort(reasons)
+	return reasons, nil
 }
