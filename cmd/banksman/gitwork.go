@@ -95,7 +95,6 @@ func gitEnvironment(repository, token string) []string {
 		{"credential.helper", ""},
 		{"core.hooksPath", os.DevNull},
 		{"core.autocrlf", "false"},
-		{"commit.gpgSign", "false"},
 	}
 	env := []string{"GIT_TERMINAL_PROMPT=0", "GIT_EDITOR=true", "LC_ALL=C", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings))}
 	for i, s := range settings {
