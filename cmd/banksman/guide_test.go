@@ -352,14 +352,24 @@ func programText(t *testing.T) string {
 	return b.String()
 }
 
-func TestTheCommandLinesOfTheGuideExist(t *testing.T) {
+func TestTheCommandLinesOfTheGuideAndTheReadmeExist(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	checked := 0
-	for _, topic := range topics(t) {
+	for _, topic := range append(topics(t), guide.Topic{Name: "README", Text: string(readme)}) {
 		for _, b := range blocks(topic) {
-			if b.language != "sh" {
+			shell := b.text
+			switch b.language {
+			case "sh":
+			case "console": // what begins with $ is typed, the rest is printed
+				shell = strings.Join(regexp.MustCompile(`(?m)^\$ (.*(?:\\\n.*)*)$`).FindAllString(b.text, -1), "\n")
+				shell = regexp.MustCompile(`(?m)^\$ `).ReplaceAllString(shell, "")
+			default:
 				continue
 			}
-			for _, line := range commandLines(b.text) {
+			for _, line := range commandLines(shell) {
 				checked++
 				if err := accepts(line, true); err != nil {
 					t.Errorf("%s: %s: %v", topic.Name, strings.Join(line, " "), err)
