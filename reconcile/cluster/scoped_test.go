@@ -59,6 +59,9 @@ func TestNoRepositoryTouchesWhatIsAnothers(t *testing.T) {
 			entries := b.apply(b.set())
 			b.cluster = b.open(Options{Source: c.wants, Adopt: true})
 			b.refused(b.set(), true, c.says, "kubectl label -n "+b.namespace+" configmaps fop-gate "+c.release)
+			if _, err := b.cluster.Apply(t.Context(), b.set()); strings.Contains(err.Error(), "--adopt") {
+				t.Errorf("it is said to try what does not help: %v", err)
+			}
 			if found, err := b.cluster.Recall(t.Context(), "fop-gate", b.namespace); err != nil || len(found) > 0 {
 				t.Errorf("recalled %v, %v", found, err)
 			}
