@@ -138,7 +138,7 @@ func goBackTo(d v1alpha1.Delivery, typed string) (v1alpha1.Ref, error) {
 		}
 		return v1alpha1.Ref{Commit: typed}, nil // of which nothing is remembered
 	}
-	if head != nil && head.Digest != "" && head.Digest != promoted.Digest || d.Status.Rolling != nil {
+	if head != nil && head.Digest != promoted.Digest || d.Status.Rolling != nil { // also where the head cannot be rendered
 		return *promoted, nil
 	}
 	for _, r := range d.Status.Recent {

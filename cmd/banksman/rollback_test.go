@@ -189,6 +189,21 @@ func TestARollbackWhileSomethingIsOnItsWayGoesBackToWhatRuns(t *testing.T) {
 	}
 }
 
+func TestARollbackOfWhatCannotBeRenderedGoesBackToWhatRuns(t *testing.T) {
+	w := newRevertible(t)
+	w.commit("the second release", map[string]string{"gate.values.yaml": "tag: v2\n# the gate\n"})
+	w.promoted(1, 1, 0)
+	w.commit("a slip", map[string]string{"gate.values.yaml": "tag: [v3\n# the gate\n"})
+	w.delivery.Status.Head = &v1alpha1.Ref{Commit: w.commits[2]}
+	said, code := w.run("--push")
+	if code != exitOK || !strings.Contains(said, "Reverts   3333333 a slip\n") || !strings.Contains(said, "full goes back to 2222222 at once") {
+		t.Fatalf("exit code %d\n%s", code, said)
+	}
+	if got := w.at("main", "gate.values.yaml"); got != "tag: v2\n# the gate" {
+		t.Errorf("main has %q", got)
+	}
+}
+
 func TestARollbackRevertsNoMoreThanItMust(t *testing.T) {
 	w := newRevertible(t)
 	w.commit("the second release", map[string]string{"gate.values.yaml": "tag: v2\n# the gate\n"})
