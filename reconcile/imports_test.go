@@ -32,6 +32,7 @@ func TestWhoMayImportWhom(t *testing.T) {
 		{"reconcile/metrics", []string{"reconcile", "gitsrc", "render", "approvals"}, []string{"k8s.io/", "github.com/google/go-github"}},
 		{"cmd/banksman/install", []string{"reconcile/api/v1alpha1", "gitsrc", "render", "approvals"}, []string{"k8s.io/client-go/rest", "k8s.io/client-go/dynamic", "github.com/google/go-github", "github.com/fluxcd/"}},
 		{"cmd/banksman/propose", []string{"gitsrc", "render", "render/kustomize", "approvals"}, []string{"k8s.io/client-go", "github.com/google/go-github", "github.com/fluxcd/"}},
+		{"cmd/banksman/bump", []string{"gitsrc", "render", "render/kustomize", "approvals"}, []string{"k8s.io/client-go", "github.com/google/go-github", "github.com/fluxcd/"}},
 		{"reconcile/lease", nil, []string{"github.com/google/go-github", "github.com/fluxcd/"}},
 	}
 	for _, r := range rules {
