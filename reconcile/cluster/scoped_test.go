@@ -57,6 +57,9 @@ func TestNoRepositoryTouchesWhatIsAnothers(t *testing.T) {
 			b := newBench(t)
 			b.cluster = b.open(Options{Source: c.has})
 			entries := b.apply(b.set())
+			canary := b.set("name: fop-gate,", "name: fop-gate-canary,")
+			canary.Track = reconcile.TrackCanary
+			b.apply(canary)
 			b.cluster = b.open(Options{Source: c.wants, Adopt: true})
 			b.refused(b.set(), true, c.says, "kubectl label -n "+b.namespace+" configmaps fop-gate "+c.release)
 			if _, err := b.cluster.Apply(t.Context(), b.set()); strings.Contains(err.Error(), "--adopt") {
@@ -65,8 +68,10 @@ func TestNoRepositoryTouchesWhatIsAnothers(t *testing.T) {
 			if found, err := b.cluster.Recall(t.Context(), "fop-gate", b.namespace); err != nil || len(found) > 0 {
 				t.Errorf("recalled %v, %v", found, err)
 			}
-			if stands, err := b.cluster.Standing(t.Context(), "fop-gate", b.set().Objects); err != nil || len(stands) != len(entries) {
-				t.Errorf("of %d objects %v stand, %v", len(entries), stands, err)
+			for _, s := range []reconcile.Set{b.set(), canary} {
+				if stands, err := b.cluster.Standing(t.Context(), "fop-gate", s.Objects); err != nil || len(stands) != len(s.Objects) {
+					t.Errorf("of %d objects %v stand, %v", len(s.Objects), stands, err)
+				}
 			}
 			if kept := b.prune(entries...); len(kept) > 0 {
 				t.Errorf("kept %v", kept)
