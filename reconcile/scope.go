@@ -19,12 +19,20 @@ type Scope struct {
 	Kinds []string
 }
 
+// ownGroup is the group of banksman's own kinds.
+const ownGroup = "banksman.dev"
+
 // Outside says why an object is none of the repository's, in a user's sentence; ""
 // if it may be.
 func (s Scope) Outside(id render.ObjectID) string {
 	where := "in namespace " + id.Namespace
 	if id.Namespace == "" {
 		where = "in no namespace"
+	}
+	if id.Group == ownGroup {
+		// Its spec is an operator's word: a canary, which needs no review, could approve.
+		return fmt.Sprintf("%s %s %s: kinds of %s are banksman's own, and say what operators order: no repository may deploy one",
+			id.Kind, id.Name, where, ownGroup)
 	}
 	listed := slices.Contains(s.Kinds, KindName(id))
 	switch {
@@ -58,9 +66,6 @@ func KindName(id render.ObjectID) string {
 // refuse says why a release must not be applied though it can be rendered: the
 // first object that is out of the scope, with the file that it is rendered from.
 func (s Scope) refuse(release render.Packed) error {
-	if len(s.Namespaces) == 0 && len(s.Kinds) == 0 {
-		return nil
-	}
 	var first *render.Error
 	more := 0
 	for _, id := range release.IDs() {
