@@ -21,6 +21,7 @@ type reversal struct {
 	reverted []revertedCommit // newest first
 	exact    bool             // the content is what was promoted then
 	others   []string         // further services that it changes
+	unsure   bool             // what else it changes cannot be told: the branch cannot be rendered
 }
 
 type revertedCommit struct {
@@ -46,7 +47,7 @@ func (w *gitWork) revert(ctx context.Context, service render.ServiceName, catalo
 	}
 	head, err := w.digests(catalog, "HEAD")
 	if err != nil {
-		head = nil // the head cannot be rendered: the way back is all the better
+		head, way.unsure = nil, true // the way back is all the better, once somebody has looked at it
 	}
 	for _, c := range way.reverted {
 		args := []string{"revert", "--no-edit"}
@@ -173,17 +174,23 @@ func (r reversal) words(s screen) *strings.Builder {
 	} else {
 		f.add("Content", cell{text: "not what was promoted lately: it is new content, and takes its canary and a review", colour: yellow})
 	}
-	f.add("Also", cell{text: someAlso(r.others), colour: yellow})
+	f.add("Also", cell{text: r.also(), colour: yellow})
 	f.print()
 	return &b
 }
 
-func someAlso(others []string) string {
-	if len(others) == 0 {
+func (r reversal) also() string {
+	switch {
+	case r.unsure:
+		return "the branch cannot be rendered: what these commits changed for other services cannot be told, and is reverted with them"
+	case len(r.others) == 0:
 		return ""
 	}
-	return "the same commits changed, and are reverted for, " + someOf(others)
+	return "the same commits changed, and are reverted for, " + someOf(r.others)
 }
+
+// mayBePushed: it is a rollback of this service, and nothing else.
+func (r reversal) mayBePushed() bool { return r.exact && !r.unsure && len(r.others) == 0 }
 
 // next is what happens when it is on the branch.
 func (r reversal) next(service string) string {

@@ -95,7 +95,7 @@ func (p *program) rollback(ctx context.Context, f rollbackFlags, name string) er
 	switch {
 	case f.dryRun:
 		return p.printCommands(w, way)
-	case f.push && (!way.exact || len(way.others) > 0):
+	case f.push && !way.mayBePushed():
 		return failed(errors.New("it is not pushed to "+w.branch+": see above"), "without --push it is proposed as a pull request")
 	case f.push:
 		if err := w.push(ctx, w.branch); err != nil {
