@@ -226,7 +226,7 @@ func (f *finder) does(p *Place, content []byte) bool {
 		case f.wanted[c] != "":
 			p.images[c] = is
 		}
-		p.Changes = append(p.Changes, fmt.Sprintf("%s, container %s: %s becomes %s", c.object, c.name, f.before[c], is))
+		p.Changes = append(p.Changes, change(c, f.before[c], is))
 	}
 	return len(p.images) > 0
 }
@@ -270,7 +270,38 @@ func (f *finder) edit(places []Place) (Edit, error) {
 			return Edit{}, fmt.Errorf("%w: container %s of %s would run %s, not %s", ErrNoPlace, c.name, c.object, after[c], f.wanted[c])
 		}
 	}
+	last := &e.Places[len(e.Places)-1]
+	last.Changes = slices.Concat(last.Changes, f.elsewhere(e))
 	return e, nil
+}
+
+// elsewhere are the images that change with it in other services, which read the
+// same files.
+func (f *finder) elsewhere(e Edit) (changes []string) {
+	catalog, err := render.ReadCatalog(f.tree, f.catalog)
+	if err != nil {
+		return nil // the service itself was rendered with it
+	}
+	for _, name := range catalog.Names() {
+		if name == f.service {
+			continue
+		}
+		before, err := imagesOf(f.tree, f.catalog, name)
+		after, errAfter := imagesOf(patched{f.tree, e.Files}, f.catalog, name)
+		if err != nil || errAfter != nil {
+			continue // it runs what it runs
+		}
+		for _, c := range sorted(before) {
+			if is := after[c]; is != before[c] {
+				changes = append(changes, change(c, before[c], is))
+			}
+		}
+	}
+	return changes
+}
+
+func change(c container, before, after string) string {
+	return fmt.Sprintf("%s, container %s: %s becomes %s", c.object, c.name, before, after)
 }
 
 // with is a content with a place changed.
