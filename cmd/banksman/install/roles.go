@@ -137,8 +137,12 @@ func applied(kinds []string) []need {
 }
 
 // resourceOf is what the API server calls a kind, by the rule that all kinds of
-// Kubernetes itself follow.
+// Kubernetes itself follow, and the Gateway of others: the guess would make -ies of
+// every -y.
 func resourceOf(kind schema.GroupKind) string {
+	if lower := strings.ToLower(kind.Kind); len(lower) > 1 && lower[len(lower)-1] == 'y' && strings.ContainsRune("aeiou", rune(lower[len(lower)-2])) {
+		return lower + "s"
+	}
 	plural, _ := meta.UnsafeGuessKindToResource(kind.WithVersion(""))
 	return plural.Resource
 }
