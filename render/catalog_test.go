@@ -116,6 +116,17 @@ func TestPipelinesAreReadAndTheirDefaultsFilledIn(t *testing.T) {
 			"web: {namespace: apps, templates: [w]}\n",
 			render.Pipeline{Full: []render.Step{approval(approvals.Policy{Any: 1}), apply(10 * time.Minute)}},
 		},
+		"a canary without an entry of its own, with its own steps": {
+			`services:
+  web: {namespace: apps, templates: [w], canary: {replicas: 1, pipeline: c}}
+pipelines:
+  c: [apply, {bake: 5m}]
+`,
+			render.Pipeline{
+				Canary: []render.Step{apply(10 * time.Minute), {Kind: render.StepBake, Bake: 5 * time.Minute}},
+				Full:   []render.Step{approval(approvals.Policy{Any: 1}), apply(10 * time.Minute)},
+			},
+		},
 		"every way to write a step": {
 			`web: {namespace: apps, templates: [w], pipeline: f}
 web-canary: {templates: [c], pipeline: 1e3}

@@ -133,6 +133,10 @@ func (p *pipeline) fullSteps(s *service) ([]Step, Errors) {
 		if step.Kind == StepApproval && applied {
 			faults = append(faults, step.at.fault(s.name, "an approval after apply gates nothing", "put it before apply"))
 		}
+		if step.Kind == StepBake {
+			faults = append(faults, step.at.fault(s.name, "a bake in a service's own pipeline bakes nothing: it is the canary that bakes",
+				"put it into the canary's pipeline: that of "+string(s.name)+canarySuffix+", or canary: {replicas: 1, pipeline: ID}"))
+		}
 		applied = applied || step.Kind == StepApply
 	}
 	return steps, faults

@@ -15,7 +15,7 @@ type service struct {
 	source
 	at                          place
 	namespace, pipeline         located
-	canaryOf                    located
+	canaryOf, canaryPipeline    located
 	replicas                    replicas
 	onRemoval, drift, dashboard located
 }
@@ -55,7 +55,7 @@ func (s *service) read(in *nodes, key, n *yaml.Node) {
 		"namespace":  func(_, n *yaml.Node) { s.namespace = in.label(n, "namespace") },
 		"pipeline":   func(_, n *yaml.Node) { s.pipeline = in.word(n, "pipeline") },
 		"canaryOf":   func(_, n *yaml.Node) { s.canaryOf = in.word(n, "canaryOf") },
-		"canary":     func(_, n *yaml.Node) { s.replicas = in.replicas(n) },
+		"canary":     func(_, n *yaml.Node) { s.replicas, s.canaryPipeline = in.canary(n) },
 		"onRemoval": func(_, n *yaml.Node) {
 			s.onRemoval = located{in.at(n), in.choice(n, "onRemoval", string(OnRemovalOrphan), string(OnRemovalDelete))}
 		},
@@ -97,13 +97,21 @@ func (r *nodes) valueMap(n *yaml.Node) map[string]any {
 	return m
 }
 
-// replicas reads "canary: {replicas: 1}", "canary: {replicas: 10%}" and "canary: 10%".
-func (r *nodes) replicas(n *yaml.Node) replicas {
-	size := n
+// canary reads "canary: {replicas: 1, pipeline: ID}", "canary: {replicas: 10%}" and
+// "canary: 10%".
+func (r *nodes) canary(n *yaml.Node) (size replicas, pipeline located) {
+	at := n
 	if n.Kind == yaml.MappingNode {
-		size = nil
-		r.fields(n, "canary", map[string]field{"replicas": func(_, n *yaml.Node) { size = n }})
+		at = nil
+		r.fields(n, "canary", map[string]field{
+			"replicas": func(_, n *yaml.Node) { at = n },
+			"pipeline": func(_, n *yaml.Node) { pipeline = r.word(n, "pipeline") },
+		})
 	}
+	return r.replicas(n, at), pipeline
+}
+
+func (r *nodes) replicas(n, size *yaml.Node) replicas {
 	const try = "write canary: {replicas: 1} or canary: 10%"
 	if size == nil || size.Kind != yaml.ScalarNode {
 		r.fault(n, "canary has no replicas", try)

@@ -109,29 +109,29 @@ func (r *catalogReader) entry(s, twin *service) Entry {
 		full:      s.source,
 		at:        s.at,
 	}
-	e.Pipeline = Pipeline{ID: s.pipeline.text, Full: r.steps(s, (*pipeline).fullSteps, defaultFull())}
+	e.Pipeline = Pipeline{ID: s.pipeline.text, Full: r.steps(s, s.pipeline, (*pipeline).fullSteps, defaultFull())}
 	switch {
 	case twin != nil:
 		e.CanaryName, e.canary = twin.name, twin.source
-		e.Pipeline.Canary = r.steps(twin, (*pipeline).canarySteps, defaultCanary())
+		e.Pipeline.Canary = r.steps(twin, twin.pipeline, (*pipeline).canarySteps, defaultCanary())
 	case s.replicas.set():
 		e.CanaryName, e.replicas = s.name+canarySuffix, s.replicas
-		e.Pipeline.Canary = defaultCanary()
+		e.Pipeline.Canary = r.steps(s, s.canaryPipeline, (*pipeline).canarySteps, defaultCanary())
 	}
 	return e
 }
 
-func (r *catalogReader) steps(s *service, check func(*pipeline, *service) ([]Step, Errors), byDefault []Step) []Step {
-	if s.pipeline.text == "" {
+func (r *catalogReader) steps(s *service, id located, check func(*pipeline, *service) ([]Step, Errors), byDefault []Step) []Step {
+	if id.text == "" {
 		return byDefault
 	}
-	p, found := r.pipelines[s.pipeline.text]
+	p, found := r.pipelines[id.text]
 	if !found {
 		try := "add it under pipelines:, or remove the key for the default steps"
-		if near := Nearest(s.pipeline.text, keysOf(r.pipelines)); near != "" {
+		if near := Nearest(id.text, keysOf(r.pipelines)); near != "" {
 			try = fmt.Sprintf("did you mean %q?", near)
 		}
-		r.fault(s.pipeline.fault(s.name, fmt.Sprintf("pipeline %s is not under pipelines:", s.pipeline.text), try))
+		r.fault(id.fault(s.name, fmt.Sprintf("pipeline %s is not under pipelines:", id.text), try))
 		return nil
 	}
 	steps, faults := check(p, s)
