@@ -23,6 +23,9 @@ func (pr *process) lead(ctx context.Context) (held *lease.Lease, err error) {
 	if err := pr.start(pr.logger).step(ctx, "look for the cluster", func(ctx context.Context) error { return answers(ctx, pr.cfg) }); err != nil {
 		return nil, err
 	}
+	if err := pr.start(pr.logger).step(ctx, "look for another banksman", pr.alone); err != nil {
+		return nil, err
+	}
 	if !pr.leaderElect {
 		return nil, nil
 	}
