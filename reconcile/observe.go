@@ -65,6 +65,9 @@ func (l *Loop) lookAtHead(o *Observed, w walked) error {
 	if i == 0 && w.base != "" && o.Record.runs(h.Digest) {
 		h.Commit = o.Record.Promoted.Commit
 	}
+	if c, err := l.Source.Commit(h.Commit); err == nil { // else it is only a word that is missing
+		h.IsMerge = len(c.Parents) > 1
+	}
 	if at.err != nil {
 		h.Cause = oneLine(at.err)
 	}

@@ -29,6 +29,7 @@ type Head struct {
 	// service, and carries its statuses.
 	Ref
 	HasCanary bool
+	IsMerge   bool // the commit has several parents
 	Problem   Problem
 	Cause     string // the problem in a sentence
 	Rules     Rules  // what the head's catalog says of the steps

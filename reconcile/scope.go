@@ -82,8 +82,9 @@ func (s Scope) refuse(release render.Packed) error {
 	case first == nil:
 		return nil
 	case more > 0:
-		first.Try = fmt.Sprintf("so it is with %d more objects", more)
+		first.Try = fmt.Sprintf("so it is with %d more objects; ", more)
 	}
+	first.Try += "take it out, or allow it in the configuration (banksman install --repo does, for what the catalog needs)"
 	return first
 }
 

@@ -39,6 +39,7 @@ func TestWhatARepositoryMayTouch(t *testing.T) {
 // A commit that reaches out of the scope: that service alone is stopped, says why
 // and where, and what is promoted stays.
 func TestACommitOutOfTheScopeIsRefusedBeforeAnythingIsApplied(t *testing.T) {
+	const allowed = "take it out, or allow it in the configuration (banksman install --repo does, for what the catalog needs)"
 	for name, c := range map[string]struct {
 		scope  Scope
 		adds   string
@@ -47,12 +48,12 @@ func TestACommitOutOfTheScopeIsRefusedBeforeAnythingIsApplied(t *testing.T) {
 		"in another namespace": {
 			Scope{Namespaces: []string{"shop"}},
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: far, namespace: elsewhere}\n",
-			"web/far.yaml: ConfigMap far in namespace elsewhere: this repository may only deploy to shop (namespaces: in the configuration)",
+			"web/far.yaml: ConfigMap far in namespace elsewhere: this repository may only deploy to shop (namespaces: in the configuration); " + allowed,
 		},
 		"of another kind": {
 			Scope{Kinds: []string{"ConfigMap", "Service", "Deployment.apps"}},
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: far}\n",
-			"web/far.yaml: Secret far in namespace shop: this repository may only deploy ConfigMap, Service, Deployment.apps (kinds: in the configuration)",
+			"web/far.yaml: Secret far in namespace shop: this repository may only deploy ConfigMap, Service, Deployment.apps (kinds: in the configuration); " + allowed,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -132,7 +132,7 @@ func (t *teller) tellHeld(h Hold) {
 		n.URL = t.o.ProposedVerdict.PullRequestURL
 	} else {
 		n.Reason = fmt.Sprintf("%s is held: %s", h.Commit.Short(), h.Reason)
-		n.Next = fmt.Sprintf("push a fix, or git revert %s; to try the same content again: %s", h.Commit.Short(), t.order("retry"))
+		n.Next = fmt.Sprintf("push a fix, or %s; to try the same content again: %s", t.revert(h.Commit), t.order("retry"))
 	}
 	t.add(n)
 }

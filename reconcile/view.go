@@ -59,7 +59,7 @@ func (d *draft) viewProblem(v *View) {
 		v.Next = "answer for the new history: " + d.order("acknowledge", d.o.Head.Branch)
 	case ProblemUnreadable, ProblemUnrenderable, ProblemUnread, ProblemNone:
 		v.Step = StepUnreadable
-		v.Next = fmt.Sprintf("push a fix, or git revert %s", d.o.Head.Commit.Short())
+		v.Next = "push a fix, or " + d.revert(d.o.Head.Commit)
 	}
 }
 
@@ -179,8 +179,7 @@ func (d *draft) viewHeld(v *View) {
 	h, _ := d.record.holdOn(d.o.Head.Ref)
 	v.Step, v.Stalled = StepHeld, true
 	v.Reason = fmt.Sprintf("%s is held: %s", h.Commit.Short(), h.Reason)
-	v.Next = fmt.Sprintf("push a fix, or git revert %s; to try the same content again: %s",
-		h.Commit.Short(), d.order("retry"))
+	v.Next = fmt.Sprintf("push a fix, or %s; to try the same content again: %s", d.revert(h.Commit), d.order("retry"))
 }
 
 func (d *draft) viewProgress(v *View) {
@@ -217,20 +216,28 @@ func (d *draft) slotLent() bool {
 
 func (d *draft) nextForApproval() string {
 	v := d.o.Verdict
+	needsOperator := v.State == approvals.Blocked && len(v.Waits) == 0 // no review helps
 	switch {
-	case v.PullRequestURL != "":
+	case v.PullRequestURL != "" && !needsOperator:
 		return "review " + v.PullRequestURL
 	case v.State == approvals.Unknown:
 		return "nothing is approved or refused until this can be read; it is asked again at every poll"
 	case v.State == approvals.Blocked && d.blamed() == d.o.Head.Commit:
-		return fmt.Sprintf("git revert %s, or answer for it: %s",
-			d.blamed().Short(), d.order("acknowledge", d.blamed()))
+		return fmt.Sprintf("%s, or answer for it: %s", d.revert(d.blamed()), d.order("acknowledge", d.blamed()))
 	case v.State == approvals.Blocked:
 		// A revert on top of later commits is new content and helps nothing.
 		return fmt.Sprintf("answer for everything up to %s: %s",
 			d.o.Head.Commit.Short(), d.order("acknowledge", d.o.Head.Commit))
 	}
 	return ""
+}
+
+// revert is the command that reverts a commit, as far as it is known what it is.
+func (d *draft) revert(c gitsrc.SHA) string {
+	if c == d.o.Head.Commit && d.o.Head.IsMerge {
+		return "git revert -m 1 " + c.Short()
+	}
+	return "git revert " + c.Short()
 }
 
 // order is the command that gives an order.
