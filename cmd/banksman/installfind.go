@@ -111,6 +111,11 @@ func (p *program) noOther(ctx context.Context, c clients, home string) error {
 				fmt.Sprintf("bring that one up to date: -n %s; or first banksman uninstall -n %s", u.GetNamespace(), u.GetNamespace()))
 		}
 	}
+	return p.noneHolds(ctx, c, home)
+}
+
+// noneHolds: no banksman renews its lease, in any namespace but this one ("" is none).
+func (p *program) noneHolds(ctx context.Context, c clients, but string) error {
 	held, err := c.dynamic.Resource(leases).List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + leaseName})
 	if err != nil {
 		return explainCluster(c.host, err)
@@ -119,7 +124,7 @@ func (p *program) noOther(ctx context.Context, c clients, home string) error {
 		holder, _, _ := unstructured.NestedString(u.Object, "spec", "holderIdentity")
 		renewed, _, _ := unstructured.NestedString(u.Object, "spec", "renewTime")
 		at, err := time.Parse(time.RFC3339Nano, renewed)
-		if u.GetNamespace() == home || holder == "" || err != nil || p.now().Sub(at) > freshLease {
+		if u.GetNamespace() == but || holder == "" || err != nil || p.now().Sub(at) > freshLease {
 			continue
 		}
 		return failed(fmt.Errorf("a banksman runs with namespace %s already: %s holds its lease, and a cluster has one", u.GetNamespace(), holder),

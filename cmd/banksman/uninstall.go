@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,9 @@ on from there. What stays is listed, with the commands that remove it.
 
 --deliveries also removes the Deliveries, what is kept beside them, and their
 definition: what was approved, held and promoted is forgotten. The services' own
-objects stay even then. What somebody else applied is never removed, labels or not.
+objects stay even then. The Deliveries are those of the whole cluster: they are not
+removed while a banksman runs elsewhere. What somebody else applied is never
+removed, labels or not.
 
 What it will do is printed first; on a terminal you are asked then, elsewhere it
 needs --yes.
@@ -92,6 +95,11 @@ func (p *program) uninstall(ctx context.Context, f uninstallFlags) error {
 	}
 	if len(r.own) == 0 && (!f.deliveries || len(r.foreign) > 0) || len(r.all()) == 0 {
 		return p.nothingInstalled(ctx, c, f, r)
+	}
+	if f.deliveries {
+		if err := p.nobodysMemory(ctx, c, f, r); err != nil {
+			return err
+		}
 	}
 	if err := p.printRemoval(c, f, r); err != nil {
 		return err
@@ -180,6 +188,29 @@ func (p *program) nothingInstalled(ctx context.Context, c clients, f uninstallFl
 		return err
 	}
 	return p.note("no banksman is installed in namespace " + f.home())
+}
+
+// nobodysMemory: the Deliveries are of the whole cluster, and the memory of every
+// banksman in it. One that this command does not stop would run on without what
+// was approved and held.
+func (p *program) nobodysMemory(ctx context.Context, c clients, f uninstallFlags, r removal) error {
+	for _, o := range r.foreign {
+		if o.GetKind() == "Deployment" {
+			return failed(fmt.Errorf("the Deliveries are the memory of %s, which somebody else applied", called(o)),
+				"remove it where it was applied from: GitOps, or kubectl delete -k FOLDER")
+		}
+	}
+	stopsOwn := slices.ContainsFunc(r.own, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Deployment" })
+	err := p.noOther(ctx, c, f.home())
+	if err == nil && !stopsOwn {
+		err = p.noneHolds(ctx, c, "")
+	}
+	var other *failure
+	if errors.As(err, &other) {
+		return failed(fmt.Errorf("the Deliveries are the memory of another one: %w", other.err),
+			"remove that one: say its namespace with -n NAME, or stop it where it was started; nothing was removed")
+	}
+	return err
 }
 
 func (p *program) printRemoval(c clients, f uninstallFlags, r removal) error {
