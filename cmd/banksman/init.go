@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,12 +92,28 @@ func (p *program) initialize(ctx context.Context, f initFlags) error {
 		if on.folder == "" {
 			return misused("clone it first, and say --path FOLDER", "--write needs a folder, and the manifests were fetched")
 		}
-		if err := os.WriteFile(filepath.Join(on.folder, catalogName), found.proposal.YAML(), 0o644); err != nil { //nolint:gosec // it is for everybody
+		if err := writeCatalog(on.folder, found.proposal.YAML()); err != nil {
 			return failed(fmt.Errorf("write the catalog: %w", err), "")
 		}
 		found.written = true
 	}
 	return p.printInit(f, where, on, found)
+}
+
+// writeCatalog makes a new file in the folder itself: what a clone holds is its
+// authors', and a link in it must not lead a write elsewhere.
+func writeCatalog(folder string, content []byte) (err error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	file, err := root.OpenFile(catalogName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
 }
 
 // forge is the repository that was named, or that the folder was cloned from.
@@ -169,8 +184,12 @@ type catalogFound struct {
 
 func lookForCatalog(on ground, f initFlags) (found catalogFound, err error) {
 	for _, name := range []string{catalogName, "services.json"} {
-		if _, err := fs.Stat(on.tree, name); err != nil {
+		_, err := fs.Stat(on.tree, name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case err != nil: // it is there, and is no plain file
+			return found, failed(fmt.Errorf("cannot read the catalog: %w", err), "make it a file of the repository, or remove it")
 		}
 		v, err := validateTree(on.tree, name)
 		found = catalogFound{there: true, wrong: err, services: len(v.Services)}
