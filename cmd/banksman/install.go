@@ -47,9 +47,10 @@ const anything = "*"
 const installLong = `Install banksman into a cluster, or bring an installed one up to date: the
 definition of Deliveries, a Deployment of two replicas of which one writes, its
 ServiceAccount, Service, PodDisruptionBudget and NetworkPolicy, all in a
-namespace where Pod Security is restricted; and Roles for exactly the namespaces
-and kinds that the repository's catalog needs today. What it will do is printed
-first; on a terminal you are asked then, elsewhere it needs --yes.
+namespace; and Roles for exactly the namespaces and kinds that the repository's
+catalog needs today. A namespace that it creates has Pod Security restricted, one
+that is there stays as it is. What it will do is printed first; on a terminal you
+are asked then, elsewhere it needs --yes.
 
 The repository is read at the head of its branch with the GitHub token, which is
 put into the Secret banksman-github; for an App, its private key. --trust says

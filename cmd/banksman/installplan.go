@@ -24,6 +24,8 @@ type change struct {
 	gone []*unstructured.Unstructured
 	// withheld are the Roles of accounts that their owners give.
 	withheld []installation.Role
+	// notes are what a person should know of the cluster as it is.
+	notes []string
 }
 
 // A part is one object, as it is and as it would be.
@@ -37,6 +39,12 @@ func (p part) differs() bool {
 
 func (c change) any() bool {
 	return len(c.gone) > 0 || slices.ContainsFunc(c.parts, part.differs)
+}
+
+func (c *change) note(words string) {
+	if words != "" {
+		c.notes = append(c.notes, words)
+	}
 }
 
 // planChange compares the manifests with the cluster.
@@ -58,6 +66,9 @@ func (p *program) planChange(ctx context.Context, c clients, f *installFlags, s 
 		if o.GetNamespace() == "" || ready[o.GetNamespace()] {
 			if one.live, one.would, err = p.dryRunOf(ctx, c, f, o); err != nil {
 				return ch, err
+			}
+			if o.GetKind() == "Namespace" && one.live != nil {
+				ch.note(levelWords(one.live))
 			}
 		}
 		ch.parts = append(ch.parts, one)
@@ -185,6 +196,8 @@ func (p *program) dryRunOf(ctx context.Context, c clients, f *installFlags, o *u
 	case !f.mayTake(live):
 		return nil, nil, failed(fmt.Errorf("%s is there already, and is none of banksman's", called(o)),
 			"look at it, and remove or rename it; or install into another namespace: -n NAME")
+	case leaves(live):
+		return live, live, nil
 	}
 	would, err = applyObject(ctx, c, o, f.forced(o), metav1.DryRunAll)
 	if err != nil {

@@ -96,6 +96,7 @@ func TestThePlanOfAnUpgradeSaysWhatDiffers(t *testing.T) {
 	gone.SetNamespace("dora-old")
 	gone.SetName("banksman")
 	ch.gone = append(ch.gone, gone)
+	ch.note(levelWords(thereBefore("Namespace", "", "banksman-system", nil)))
 	if err := p.printPlan(clients{host: "https://pretended"}, f, d, ch); err != nil {
 		t.Fatal(err)
 	}

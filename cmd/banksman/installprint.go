@@ -181,6 +181,9 @@ func printParts(b *strings.Builder, sc screen, s settled, ch change) error {
 	case same > 0:
 		fmt.Fprintf(b, "keep    %d more as they are\n", same)
 	}
+	for _, words := range ch.notes {
+		fmt.Fprintln(b, sc.paint.in(yellow, "note")+"    "+indented(words))
+	}
 	return printChanges(b, sc, changed)
 }
 
