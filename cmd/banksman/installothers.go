@@ -7,9 +7,17 @@ import (
 )
 
 // leaves: it was there before, and the installation uses it as it is. A
-// Namespace has others in it, whom a Pod Security level would refuse.
+// Namespace has others in it, whom a Pod Security level would refuse. An account
+// that an administrator made carries what a cloud or a registry knows it by; it
+// gets no labels, so that it is not removed with the installation either.
 func leaves(live *unstructured.Unstructured) bool {
-	return live.GetKind() == "Namespace"
+	switch live.GetKind() {
+	case "Namespace":
+		return true
+	case "ServiceAccount":
+		return !isOurs(live)
+	}
+	return false
 }
 
 const enforcedLevel = "pod-security.kubernetes.io/enforce"

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -78,5 +81,37 @@ func TestANamespaceOfALowerLevelIsSaid(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAnAccountThatWasThereStaysAsItIs(t *testing.T) {
+	one, written := triedOn(t, "ServiceAccount", thereBefore("ServiceAccount", homeNamespace, "banksman", map[string]string{"cloud": "identity"}))
+	if one.live == nil || one.differs() || len(written) > 0 {
+		t.Errorf("there: %t; differs: %t; written: %v", one.live != nil, one.differs(), written)
+	}
+	if leaves(standing("ServiceAccount", "v1", homeNamespace, homeNamespace, installation.FieldOwner)) {
+		t.Error("the installation's own account would never be brought up to date")
+	}
+}
+
+func TestUninstallLeavesTheAccountThatWasThere(t *testing.T) {
+	cluster, client := pretendedCluster(
+		thereBefore("ServiceAccount", homeNamespace, "banksman", nil),
+		standing("Deployment", "apps/v1", homeNamespace, homeNamespace, installation.FieldOwner))
+	var out, errOut bytes.Buffer
+	p := newProgram(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut})
+	p.screen = func() screen { return screen{} }
+	p.clients = func(*clusterFlags) (clients, error) { return cluster, nil }
+	p.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	if code := p.run(t.Context(), []string{"uninstall", "--yes"}); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errOut)
+	}
+	if want := "leave   ServiceAccount banksman-system/banksman, which was there before\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("got %s, want %s", &out, want)
+	}
+	for _, action := range client.Actions() {
+		if action.GetVerb() == "delete" && action.GetResource().Resource == "serviceaccounts" {
+			t.Error("the account is deleted")
+		}
 	}
 }

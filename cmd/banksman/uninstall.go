@@ -73,6 +73,8 @@ type removal struct {
 	own, deliveries, secrets, definition []*unstructured.Unstructured
 	// foreign carry the labels, and were applied by somebody else.
 	foreign []*unstructured.Unstructured
+	// account is that of the Pods, where it was there before the installation.
+	account *unstructured.Unstructured
 	// namespace is whether that of the installation is there.
 	namespace bool
 }
@@ -126,6 +128,13 @@ func findRemoval(ctx context.Context, c clients, f uninstallFlags) (r removal, e
 		} else {
 			r.foreign = append(r.foreign, o)
 		}
+	}
+	account, err := getOrNil(ctx, c, serviceAccounts, f.home(), installation.Name)
+	if err != nil {
+		return r, err
+	}
+	if account != nil && !isOurs(account) {
+		r.account = account
 	}
 	home, err := getOrNil(ctx, c, namespaces, "", f.home())
 	if err != nil {
@@ -226,6 +235,9 @@ func (p *program) printRemoval(c clients, f uninstallFlags, r removal) error {
 	}
 	for _, o := range r.foreign {
 		fmt.Fprintln(&b, paint.in(dim, "leave")+"   "+called(o)+", which somebody else applied")
+	}
+	if r.account != nil {
+		fmt.Fprintln(&b, paint.in(dim, "leave")+"   "+called(r.account)+", which was there before")
 	}
 	if !f.deliveries && len(r.deliveries) > 0 {
 		fmt.Fprintf(&b, "%s   %s and their definition\n", paint.in(dim, "leave"), countOf(len(r.deliveries), "Delivery", "Deliveries"))
