@@ -30,10 +30,12 @@ type installFlags struct {
 	replicas                int32
 	grantAccounts           bool
 	createNamespaces, force bool
-	export                  string
-	dataDir                 string
-	yes, wait               bool
-	timeout                 time.Duration
+	// egressPorts are TCP ports, "587,8883"; nil is those of the last time.
+	egressPorts *string
+	export      string
+	dataDir     string
+	yes, wait   bool
+	timeout     time.Duration
 	// typed are the flags as they can be typed again, without --trust.
 	typed string
 }
@@ -91,6 +93,7 @@ const installExample = `  # The first time: it says what to decide, and prints t
 
 func (p *program) installCommand() *cobra.Command {
 	f := &installFlags{}
+	var egressPorts string
 	cmd := &cobra.Command{
 		Use:     "install {--repo URL | --config FILE}",
 		Short:   "Install banksman into a cluster, or upgrade it",
@@ -98,6 +101,9 @@ func (p *program) installCommand() *cobra.Command {
 		Example: installExample,
 		Args:    arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("egress-ports") {
+				f.egressPorts = &egressPorts
+			}
 			if err := f.check(cmd.Flags()); err != nil {
 				return err
 			}
@@ -109,6 +115,7 @@ func (p *program) installCommand() *cobra.Command {
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().StringVar(&egressPorts, "egress-ports", "", "TCP `ports` that its NetworkPolicy lets out, too: 587,8883 (default those of the last time)")
 	return cmd
 }
 
@@ -195,6 +202,10 @@ func (p *program) objectsOf(f *installFlags, s settled, there installed, host st
 		Namespace: f.home(), Image: cmp.Or(f.image, image, there.image), Version: thisBuild().Version, Replicas: cmp.Or(f.replicas, there.replicas, 2),
 		Configuration: s.content, Scopes: s.scopes(), GrantAccounts: f.grantAccounts,
 		Notifies: len(s.config.Notifications) > 0, EgressPorts: s.ports(host),
+	}
+	var err error
+	if options.MoreEgressPorts, err = f.morePorts(there); err != nil {
+		return nil, err
 	}
 	all, err := installation.Objects(options)
 	if err != nil {

@@ -65,6 +65,9 @@ func (f *installFlags) checkWords() error {
 			return err
 		}
 	}
+	if _, err := f.morePorts(installed{}); err != nil {
+		return err
+	}
 	for flag, list := range map[string][]string{"namespaces": f.namespaces, "kinds": f.kinds} {
 		if len(list) > 1 && slices.Contains(list, anything) {
 			return misused("", "--%s %s: %s is all of them already", flag, strings.Join(list, ","), anything)

@@ -26,6 +26,15 @@ func (p *program) exportInstallation(ctx context.Context, f *installFlags) error
 	if err != nil {
 		return err
 	}
+	more, err := f.morePorts(installed{})
+	if err != nil {
+		return err
+	}
+	if words := s.portNote(more); words != "" {
+		if err := p.note("note: " + words); err != nil {
+			return err
+		}
+	}
 	head := f.secretsToMake(s)
 	if f.export == "-" {
 		stream, err := installation.Stream(objects, head)

@@ -23,6 +23,8 @@ type installed struct {
 	image      string
 	replicas   int32
 	secretKeys []string
+	// egressPorts are those that somebody asked for, "587,8883".
+	egressPorts string
 }
 
 // sourceOf is the installed source of the same repository and branch.
@@ -39,6 +41,7 @@ var (
 	secrets         = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	namespaces      = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	serviceAccounts = schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}
+	networkPolicies = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"}
 	deployments     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	leases          = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 )
@@ -69,6 +72,12 @@ func (p *program) findInstallation(ctx context.Context, c clients, home string) 
 			there.content = []byte(content)
 			_, there.sources, _ = readConfiguration("the installed configuration", there.content) // a broken one is replaced
 		}
+	}
+	if u, err = getOrNil(ctx, c, networkPolicies, home, installation.Name); err != nil {
+		return there, explainCluster(c.host, err)
+	}
+	if u != nil && isOurs(u) {
+		there.egressPorts = u.GetAnnotations()[installation.EgressPortsAnnotation]
 	}
 	if u, err = getOrNil(ctx, c, secrets, home, installation.GitHubSecret); err != nil {
 		return there, explainCluster(c.host, err)

@@ -57,6 +57,11 @@ func (p *program) planChange(ctx context.Context, c clients, f *installFlags, s 
 		secret := s.secretObject(f.home(), objects[0].GetLabels())
 		objects = slices.Insert(slices.Clone(objects), len(objects)-1, secret) // before the Deployment
 	}
+	more, err := f.morePorts(there)
+	if err != nil {
+		return ch, err
+	}
+	ch.note(s.portNote(more))
 	ready, err := p.namespacesThere(ctx, c, f, s, &ch)
 	if err != nil {
 		return ch, err

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -40,33 +38,6 @@ func (s settled) scopes() []installation.Scope {
 		all[i] = installation.Scope{Namespaces: source.Namespaces, Kinds: source.Kinds, ServiceAccount: source.ServiceAccount}
 	}
 	return all
-}
-
-// ports are those of the servers that banksman will ask.
-func (s settled) ports(apiServer string) (ports []int32) {
-	addresses := []string{apiServer}
-	for _, source := range s.sources {
-		addresses = append(addresses, source.Forge.URL, source.Forge.API)
-	}
-	for _, n := range s.config.Notifications {
-		addresses = append(addresses, n.URL)
-		if n.Webhook != nil {
-			addresses = append(addresses, n.Webhook.URL)
-		}
-	}
-	for _, address := range addresses {
-		u, err := url.Parse(address)
-		if err != nil {
-			continue
-		}
-		if n, err := strconv.ParseInt(u.Port(), 10, 32); err == nil {
-			ports = append(ports, int32(n))
-		} else if u.Scheme == "http" {
-			ports = append(ports, 80)
-		}
-	}
-	slices.Sort(ports)
-	return slices.Compact(ports)
 }
 
 // settle decides what the configuration says: of the file, of the flags, or of

@@ -39,6 +39,7 @@ func objectsOf(t *testing.T, o install.Options) []*unstructured.Unstructured {
 func TestTheManifestsAreThoseThatSomebodyHasRead(t *testing.T) {
 	everything := options()
 	everything.Namespace, everything.Replicas, everything.Notifies, everything.EgressPorts = "releases", 3, true, []int32{8443, 443}
+	everything.MoreEgressPorts = []int32{8883, 587}
 	everything.GrantAccounts = true
 	everything.Scopes = []install.Scope{
 		{},
@@ -181,5 +182,28 @@ func TestManifestsOfNothingAreRefused(t *testing.T) {
 		if _, err := install.Objects(o); err == nil || !strings.Contains(err.Error(), strings.TrimPrefix(name, "a ")) {
 			t.Errorf("without %s: got %v", name, err)
 		}
+	}
+}
+
+func TestPortsAreReadAsTheyAreTyped(t *testing.T) {
+	for name, c := range map[string]struct {
+		words string
+		want  []int32
+		wrong bool
+	}{
+		"none":                        {"", nil, false},
+		"sorted, each once":           {"8883, 587,587", []int32{587, 8883}, false},
+		"the last port":               {"65535", []int32{65535}, false},
+		"more than there are":         {"65536", nil, true},
+		"no port is nought":           {"0", nil, true},
+		"a name is no port":           {"smtp", nil, true},
+		"one wrong port is one wrong": {"587,-1", nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := install.ParsePorts(c.words)
+			if !slices.Equal(got, c.want) || (err != nil) != c.wrong {
+				t.Errorf("got %v and %v, want %v", got, err, c.want)
+			}
+		})
 	}
 }

@@ -1,7 +1,10 @@
 package install
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
@@ -42,11 +45,13 @@ func (o Options) disruptions() *policy.PodDisruptionBudget {
 	}
 }
 
-// The ports that banksman talks to: a policy can name no hosts.
+// The ports that banksman talks to: a policy can name no hosts. It sees the ports
+// of the Pods behind a Service, not the Service's own.
 const (
-	portDNS   = 53
-	portHTTPS = 443
-	portAPI   = 6443 // of many API servers, behind the Service on 443
+	portDNS     = 53
+	portDNSPods = 5353 // of OpenShift's DNS Pods, behind the Service on 53
+	portHTTPS   = 443
+	portAPI     = 6443 // of many API servers, behind the Service on 443
 )
 
 // traffic lets in what reads the metrics, and out what banksman asks: DNS, and
@@ -59,16 +64,24 @@ func (o Options) traffic() *networking.NetworkPolicy {
 		number := intstr.FromInt32(n)
 		out = append(out, networking.NetworkPolicyPort{Protocol: &tcp, Port: &number})
 	}
-	dns := intstr.FromInt32(portDNS)
+	dns := []networking.NetworkPolicyPort{}
+	for _, n := range []int32{portDNS, portDNSPods} {
+		number := intstr.FromInt32(n)
+		dns = append(dns, networking.NetworkPolicyPort{Protocol: &udp, Port: &number}, networking.NetworkPolicyPort{Protocol: &tcp, Port: &number})
+	}
+	asked := o.named()
+	if len(o.MoreEgressPorts) > 0 {
+		asked.Annotations = map[string]string{EgressPortsAnnotation: portWords(o.MoreEgressPorts)}
+	}
 	return &networking.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"},
-		ObjectMeta: o.named(),
+		ObjectMeta: asked,
 		Spec: networking.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: o.selector()},
 			PolicyTypes: []networking.PolicyType{networking.PolicyTypeIngress, networking.PolicyTypeEgress},
 			Ingress:     []networking.NetworkPolicyIngressRule{{Ports: []networking.NetworkPolicyPort{{Protocol: &tcp, Port: &named}}}},
 			Egress: []networking.NetworkPolicyEgressRule{
-				{Ports: []networking.NetworkPolicyPort{{Protocol: &udp, Port: &dns}, {Protocol: &tcp, Port: &dns}}},
+				{Ports: dns},
 				{Ports: out},
 			},
 		},
@@ -76,7 +89,36 @@ func (o Options) traffic() *networking.NetworkPolicy {
 }
 
 func (o Options) egress() []int32 {
-	ports := append([]int32{portHTTPS, portAPI}, o.EgressPorts...)
-	slices.Sort(ports)
-	return slices.Compact(ports)
+	return sortedPorts(slices.Concat([]int32{portHTTPS, portAPI}, o.EgressPorts, o.MoreEgressPorts))
+}
+
+func sortedPorts(ports []int32) []int32 {
+	return slices.Compact(slices.Sorted(slices.Values(ports)))
+}
+
+// EgressPortsAnnotation remembers on the NetworkPolicy which ports were asked
+// for, so that an upgrade keeps them: "587,8883".
+const EgressPortsAnnotation = "banksman.dev/egress-ports"
+
+func portWords(ports []int32) string {
+	var words []string
+	for _, n := range sortedPorts(ports) {
+		words = append(words, strconv.Itoa(int(n)))
+	}
+	return strings.Join(words, ",")
+}
+
+// ParsePorts reads TCP ports, "587,8883"; "" is none.
+func ParsePorts(words string) (ports []int32, err error) {
+	for word := range strings.SplitSeq(words, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(word, 10, 16)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("%q is no port: want a number from 1 to 65535", word)
+		}
+		ports = append(ports, int32(n))
+	}
+	return sortedPorts(ports), nil
 }

@@ -29,6 +29,8 @@ type Options struct {
 	// EgressPorts are TCP ports of servers that the configuration names, beside
 	// 443 and 6443.
 	EgressPorts []int32
+	// MoreEgressPorts are those that somebody asked for: what is known of no server.
+	MoreEgressPorts []int32
 }
 
 // Names of the objects. They are the same in each installation: there is one in
