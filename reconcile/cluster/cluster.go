@@ -67,7 +67,7 @@ type Cluster struct {
 	tasks  sync.WaitGroup
 
 	mu     sync.Mutex
-	spared map[types.UID]bool // protected objects that were said to be left
+	spared map[leftObject]bool // those that were said to be left
 	// unsure are objects that may have been written: the answer was lost.
 	unsure  map[render.ObjectID]bool
 	leaving map[types.UID]int // how often an object was met while it was being deleted
@@ -98,7 +98,7 @@ func New(config *rest.Config, o Options) (*Cluster, error) {
 		queue:   workqueue.NewTyped[render.ServiceName](),
 		changed: make(chan render.ServiceName),
 		unsure:  map[render.ObjectID]bool{},
-		spared:  map[types.UID]bool{},
+		spared:  map[leftObject]bool{},
 		leaving: map[types.UID]int{},
 		foreign: map[render.ObjectID]bool{},
 	}

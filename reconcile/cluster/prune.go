@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"banksman.dev/reconcile"
@@ -22,7 +21,8 @@ import (
 // An object is deleted only if a live look shows the service's label and the
 // recorded UID, and the DELETE itself demands that UID. Anything else is not
 // the object that was applied: its entry is given up and the object left.
-// So are objects of protected kinds, which is said once in the log.
+// So are objects of protected kinds, and, without a look, those that are out of
+// the scope since it became narrower; both are said once in the log.
 func (c *Cluster) Prune(ctx context.Context, service render.ServiceName, entries []reconcile.Entry) ([]reconcile.Entry, error) {
 	var kept []reconcile.Entry
 	var errs []error
@@ -41,9 +41,13 @@ func (c *Cluster) Prune(ctx context.Context, service render.ServiceName, entries
 func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e reconcile.Entry) (gone bool, err error) {
 	kind := gvkOf(e)
 	p, err := c.findAny(kind, e.Namespace, e.Name)
+	var outside *outsideError
 	switch {
 	case meta.IsNoMatchError(err):
 		return true, nil // with the kind went its objects
+	case errors.As(err, &outside):
+		c.spare(service, e, outside.why+"; if nobody needs it any more: kubectl delete "+reference(outside.place))
+		return true, nil
 	case err != nil:
 		return false, err
 	}
@@ -64,7 +68,7 @@ func (c *Cluster) prune(ctx context.Context, service render.ServiceName, e recon
 		return false, nil
 	}
 	if isProtected(kind.GroupKind()) && live.GetAnnotations()[AnnotationPrune] != "confirm" {
-		c.spare(service, e, live.GetUID())
+		c.spare(service, e, "objects of this kind are deleted only when annotated "+AnnotationPrune+": confirm before they leave the templates")
 		return true, nil
 	}
 	return c.deleteNow(ctx, service, e, p, live)
@@ -131,14 +135,20 @@ func (c *Cluster) sayStuck(service render.ServiceName, e reconcile.Entry, live *
 	}
 }
 
-// spare says once that a protected object stays.
-func (c *Cluster) spare(service render.ServiceName, e reconcile.Entry, uid types.UID) {
+// A leftObject is one that stays though nothing wants it any more.
+type leftObject struct {
+	id  render.ObjectID
+	uid string
+}
+
+// spare says once that an object stays, and why.
+func (c *Cluster) spare(service render.ServiceName, e reconcile.Entry, why string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.spared[uid] {
+	left := leftObject{e.ID(), e.UID}
+	if c.spared[left] {
 		return
 	}
-	c.spared[uid] = true
-	c.log.Warn("left in the cluster: objects of this kind are deleted only when annotated "+AnnotationPrune+": confirm before they leave the templates",
-		"service", service, "object", e.ID().String())
+	c.spared[left] = true
+	c.log.Warn("left in the cluster", "service", service, "object", e.ID().String(), "reason", why)
 }

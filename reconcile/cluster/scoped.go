@@ -36,8 +36,11 @@ func (c *Cluster) selector() string {
 	return LabelService + "," + LabelSource + "=" + c.source
 }
 
-// An outsideError says that an object is out of the scope.
-type outsideError struct{ why string }
+// An outsideError says that an object is out of the scope, and where it would stand.
+type outsideError struct {
+	place place
+	why   string
+}
 
 func (e *outsideError) Error() string { return e.why }
 
@@ -47,7 +50,7 @@ func isOutside(err error) bool { return errors.As(err, new(*outsideError)) }
 // rendered may name a namespace though its kind lives in none.
 func (c *Cluster) admit(p place) (place, error) {
 	if why := c.scope.Outside(p.id()); why != "" {
-		return place{}, &outsideError{why}
+		return place{}, &outsideError{p, why}
 	}
 	return p, nil
 }

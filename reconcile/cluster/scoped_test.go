@@ -1,7 +1,7 @@
 package cluster
 
 import (
-	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -251,6 +252,31 @@ func TestRequestsAboutObjectsAreTheServiceAccounts(t *testing.T) {
 	}
 }
 
+func TestPruneLeavesWhatIsOutOfANarrowedScopeAndSaysSoOnce(t *testing.T) {
+	b := newBench(t)
+	entries := b.apply(b.set())
+	config := entryFor(t, entries, "ConfigMap")
+	b.cluster = b.open(Options{Scope: reconcile.Scope{Kinds: []string{"Service", "Deployment.apps"}}})
+	var said strings.Builder
+	b.cluster.log = slog.New(slog.NewTextHandler(&said, nil))
+	for range 2 { // the second time as when the first was not saved
+		if kept := b.prune(config, entryFor(t, entries, "Service")); len(kept) > 0 {
+			t.Errorf("kept %v", kept)
+		}
+	}
+	if b.configMap() == nil {
+		t.Error("it was deleted")
+	}
+	if _, err := b.kube.CoreV1().Services(b.namespace).Get(t.Context(), "fop-gate", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("what is in the scope stands: %v", err)
+	}
+	if strings.Count(said.String(), "left in the cluster") != 1 ||
+		!strings.Contains(said.String(), "this repository may only deploy Service, Deployment.apps") ||
+		!strings.Contains(said.String(), "kubectl delete -n "+b.namespace+" configmaps fop-gate") {
+		t.Errorf("it is said: %s", said.String())
+	}
+}
+
 // What was rendered may not show where an object stands: the API server knows.
 func TestNothingOutOfTheScopeIsAskedFor(t *testing.T) {
 	for name, scope := range map[string]reconcile.Scope{
@@ -263,10 +289,7 @@ func TestNothingOutOfTheScopeIsAskedFor(t *testing.T) {
 			b.cluster = b.open(Options{Scope: scope})
 			sent := b.sent.during(func() {
 				b.refused(b.set(), true, "this repository may only deploy")
-				kept, err := b.cluster.Prune(context.WithoutCancel(t.Context()), "fop-gate", entries)
-				if len(kept) != len(entries) || err == nil || !strings.Contains(err.Error(), "this repository may only deploy") {
-					t.Errorf("prune keeps %d of %d and says %v", len(kept), len(entries), err)
-				}
+				b.prune(entries...)
 			})
 			for _, request := range sent {
 				if strings.Contains(request, b.namespace) || strings.Contains(request, "kube-system") {
