@@ -78,7 +78,7 @@ wrong usage.`,
 	flags.StringVar(&f.options.File, "file", "", "only change this `file` of the folder")
 	flags.BoolVar(&f.options.All, "all", false, "change all places, where it takes several")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only show what would change")
-	flags.BoolVar(&f.commit, "commit", false, "commit the change in --dir")
+	flags.BoolVar(&f.commit, "commit", false, "commit the change in --dir; refused where its files hold other edits")
 	flags.BoolVar(&f.pull, "pr", false, "push the change to a branch of its own, and open a pull request")
 	flags.StringVarP(&f.message, "message", "m", "", "the commit's subject (default: what is bumped to what)")
 	f.work.register(flags)
@@ -91,18 +91,39 @@ func (p *program) bumpHere(ctx context.Context, f bumpFlags, service string, w b
 	if err != nil || f.dryRun {
 		return err
 	}
+	files := filesOf(edit)
+	if f.commit {
+		if err := unedited(ctx, f.work.dir, files); err != nil {
+			return err
+		}
+	}
 	if err := writeFiles(f.work.dir, edit.Files); err != nil {
 		return err
 	}
 	if !f.commit {
 		return nil
 	}
-	files := filesOf(edit)
 	args := append([]string{"commit", "--quiet", "-m", f.subject(service, w), "--only", "--"}, files...)
 	if _, err := runGit(ctx, f.work.dir, nil, args...); err != nil {
 		return failed(err, "the files are changed; commit them: git -C "+f.work.dir+" commit -- "+strings.Join(files, " "))
 	}
 	return p.say("committed: " + f.subject(service, w))
+}
+
+// unedited refuses where files hold what somebody has not committed: a commit of
+// the whole file would take that along.
+func unedited(ctx context.Context, dir string, files []string) error {
+	for _, file := range files {
+		edits, err := runGit(ctx, dir, nil, "status", "--porcelain", "--untracked-files=all", "--", file)
+		if err != nil {
+			return failed(fmt.Errorf("nothing was changed: whether %s may be committed cannot be told: %w", file, err), "without --commit the files are only changed")
+		}
+		if edits != "" {
+			return failed(fmt.Errorf("nothing was changed: %s has edits that are not committed, and --commit would take them along", file),
+				"see them: git -C "+dir+" diff HEAD -- "+file+"\ncommit or stash them first, or leave --commit out")
+		}
+	}
+	return nil
 }
 
 func (f bumpFlags) subject(service string, w bump.Wish) string {
