@@ -4,7 +4,7 @@ import "banksman.dev/render"
 
 // An operator may order a look at once: a fetch that begins after the order, and
 // then a pass. The order counts as followed when that pass is saved; a fetch that
-// failed leaves it open, and the next one follows it.
+// failed leaves it open for the next poll, or for another order.
 
 // lookOrders are the orders that no fetch has followed yet.
 func (l *Loop) lookOrders() map[render.ServiceName]string {
@@ -39,11 +39,12 @@ func (d *draft) settleLook() {
 }
 
 // hurryFetch fetches at once if a service that something happened to is ordered to be
-// looked at: again, where a fetch that is under way began before the order.
+// looked at: again, where a fetch that is under way began before the order. One that
+// began after it is not repeated: where fetching fails, each event would be a fetch.
 func (r *run) hurryFetch(names []render.ServiceName) {
 	for _, name := range names {
 		record, orders, _ := r.peek(name)
-		if orders.Look == "" || orders.Look == record.Looked || orders.Look == r.looked[name] {
+		if orders.Look == "" || orders.Look == record.Looked || orders.Look == r.looked[name] || orders.Look == r.tried[name] {
 			continue
 		}
 		r.fetchAgain = r.fetching.out

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,8 +113,40 @@ func TestAnOrderToLookNowIsFollowedByNoFetchThatFailed(t *testing.T) {
 	if err := os.Rename(away, w.dir); err != nil {
 		t.Fatal(err)
 	}
-	w.wakeUp("a")
-	w.until("a is looked at", func() bool { return w.record("a").Looked == "now" && w.record("a").Observed == head })
+	w.orderLook("a", "once more")
+	w.until("a is looked at", func() bool { return w.record("a").Looked == "once more" && w.record("a").Observed == head })
+}
+
+func TestAnOrderThatAFetchFailedForWaitsForTheNextPoll(t *testing.T) {
+	w := newPullWorld(t, twoServices(""))
+	away := w.dir + ".away"
+	if err := os.Rename(w.dir, away); err != nil {
+		t.Fatal(err)
+	}
+	w.orders["a"] = Orders{Look: "now"}
+	var all sync.WaitGroup
+	r := &run{Loop: w.Loop, ctx: t.Context(), beside: &all, fetching: newErrand[fetched]()}
+	event := func() { r.hurryFetch([]render.ServiceName{"a"}) }
+	event()
+	event()
+	if !r.fetching.out || r.fetchAgain {
+		t.Fatalf("an order fetches once: out %v, again %v", r.fetching.out, r.fetchAgain)
+	}
+	f := <-r.fetching.back
+	r.fetching.out = false
+	if r.poll(f); r.fetchErr == nil {
+		t.Fatal("it could be fetched")
+	}
+	if event(); r.fetching.out {
+		t.Fatal("an event fetches where fetching fails")
+	}
+	if err := os.Rename(away, w.dir); err != nil {
+		t.Fatal(err)
+	}
+	r.fetch() // the next poll
+	if due := r.followed(<-r.fetching.back); len(due) != 1 || w.looked["a"] != "now" {
+		t.Errorf("the next poll does not follow it: %v", due)
+	}
 }
 
 func TestAnOrderDuringAFetchWaitsForTheNextOne(t *testing.T) {

@@ -71,6 +71,8 @@ type run struct {
 	saying    *errand[error]
 	// fetchAgain: somebody ordered a look after the fetch began that is under way.
 	fetchAgain bool
+	// tried are the orders to look now that stood when the last fetch began.
+	tried map[render.ServiceName]string
 }
 
 // next waits for something to happen, and says what is to be done about it:
@@ -131,6 +133,7 @@ func (r *run) outer(do func() []render.ServiceName) func() []render.ServiceName 
 func (r *run) fetch() {
 	if !r.fetching.out {
 		orders := r.lookOrders()
+		r.tried = orders
 		r.fetching.send(r.beside, func() fetched {
 			f := r.Loop.fetch(r.ctx)
 			f.orders = orders
