@@ -69,12 +69,16 @@ func (p *program) cloned(ctx context.Context, f workFlags) (w *gitWork, done fun
 	if _, err := exec.LookPath("git"); err != nil {
 		return nil, nil, failed(errors.New("git is not installed: the commit is made with it"), "install git")
 	}
+	author, err := authorIn(ctx, f.dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	folder, err := os.MkdirTemp("", "banksman-")
 	if err != nil {
 		return nil, nil, failed(err, "")
 	}
 	done = func() { _ = os.RemoveAll(folder) }
-	w = &gitWork{program: p, dir: filepath.Join(folder, "clone"), where: where, branch: f.branch, source: source, env: gitEnvironment(where.URL, token)}
+	w = &gitWork{program: p, dir: filepath.Join(folder, "clone"), where: where, branch: f.branch, source: source, env: append(gitEnvironment(where.URL, token), author...)}
 	if _, err := w.gitIn(ctx, "", "clone", "--quiet", "--single-branch", "--no-tags", "--branch", f.branch, "--", where.URL, w.dir); err != nil {
 		done()
 		return nil, nil, failed(err, "check the address, the branch, and that the token may read and write this repository:\n"+rightsToPropose)
