@@ -42,7 +42,8 @@ func (p *program) fill(ctx context.Context, f *installFlags, there installed, d 
 			namespaces: r.get("namespaces") == nil && len(f.namespaces) == 0,
 			kinds:      r.get("kinds") == nil && len(f.kinds) == 0,
 		}
-		if open != (openQuestions{}) {
+		newlyTrusted := source.Trust != "" && (before == nil || before.Trust != source.Trust)
+		if open != (openQuestions{}) || newlyTrusted && f.trust != "" { // a whole file needs no token here
 			if err := p.answer(ctx, f, r, source, before, open, s); err != nil {
 				return err
 			}
@@ -63,8 +64,11 @@ func (p *program) answer(ctx context.Context, f *installFlags, r yamlNode, sourc
 		return err
 	}
 	s.heads[source.String()] = found.head
-	if open.trust {
+	switch {
+	case open.trust:
 		return f.undecided(source, found.head)
+	case !found.hasTrusted && (before == nil || before.Trust != source.Trust):
+		return f.strange(source, found.head)
 	}
 	if !open.namespaces && !open.kinds {
 		return nil
@@ -101,9 +105,10 @@ func say(r yamlNode, key string, list []string) {
 
 // A lookedInto is a repository at its head.
 type lookedInto struct {
-	head     branchHead
-	releases []render.Release
-	fault    error // why not all of it renders
+	head       branchHead
+	hasTrusted bool // it contains the trusted commit, if there is one
+	releases   []render.Release
+	fault      error // why not all of it renders
 }
 
 // lookInto fetches the head of a repository's branch and renders its catalog.
@@ -133,6 +138,12 @@ func (p *program) lookInto(ctx context.Context, f *installFlags, source config.S
 	}
 	if c, err := repository.Commit(found.head.commit); err == nil {
 		found.head.subject = oneLine(c.Subject)
+	}
+	found.hasTrusted = source.Trust == ""
+	if !found.hasTrusted {
+		if found.hasTrusted, err = repository.IsAncestor(source.Trust, found.head.commit); err != nil {
+			return found, failed(fmt.Errorf("look for the trusted commit %s: %w", source.Trust.Short(), err), "")
+		}
 	}
 	tree, err := repository.Tree(found.head.commit)
 	if err != nil {
@@ -203,6 +214,18 @@ func trustOf(source config.Source) string {
 		return trustNothing
 	}
 	return string(source.Trust)
+}
+
+// strange is for a trusted commit that would approve nothing. What is installed may
+// have been of the branch once: it stays, and run warns of it.
+func (f *installFlags) strange(source config.Source, head branchHead) error {
+	where := "--trust"
+	if f.config != "" {
+		where = f.config + ": trust:"
+	}
+	return misused(fmt.Sprintf("its head is %s (%s), if everything that it holds today is right; git log --first-parent shows others,\nand with %s nothing counts as approved before a review",
+		head.commit, head.subject, trustNothing),
+		"%s %s is no commit of %s: nothing would count as approved by it", where, source.Trust, source)
 }
 
 // undecided asks for the decision that only a person can take, by the whole
