@@ -57,7 +57,7 @@ func (p *program) oneDelivery(ctx context.Context, c *clusterFlags, name string)
 	case 1:
 		return found[0], nil
 	case 0:
-		return v1alpha1.Delivery{}, notFound(c, name, all)
+		return v1alpha1.Delivery{}, p.notFound(ctx, c, name, all)
 	}
 	namespaces := make([]string, len(found))
 	for i, d := range found {
@@ -81,26 +81,6 @@ func (p *program) deliveriesAnywhere(ctx context.Context, c *clusterFlags) ([]v1
 	}
 	return p.deliveries(ctx, c, here)
 }
-
-func notFound(c *clusterFlags, name string, all []v1alpha1.Delivery) error {
-	where := ""
-	if ns := c.namespaceFlag(); ns != "" {
-		where = " in namespace " + ns
-	}
-	if len(all) == 0 {
-		return failed(fmt.Errorf("no service %s%s: there are no Deliveries at all", name, where), noDeliveriesYet)
-	}
-	try := "banksman status -A lists the services that there are"
-	for _, d := range all {
-		if base, ok := strings.CutSuffix(name, "-canary"); ok && d.Name == base {
-			try = name + " is the canary of " + base + ": ask for " + base
-		}
-	}
-	return failed(fmt.Errorf("no service %s%s", name, where), try)
-}
-
-const noDeliveriesYet = `a Delivery appears for each service of the catalog once banksman runs:
-banksman run --repo https://github.com/owner/name`
 
 // needsYou: nothing goes on before a person acts. An approval whose facts
 // cannot be read names nobody, and still does not go on by itself.

@@ -131,10 +131,8 @@ func (p *program) noneHolds(ctx context.Context, c clients, but string) error {
 		return explainCluster(c.host, err)
 	}
 	for _, u := range held.Items {
-		holder, _, _ := unstructured.NestedString(u.Object, "spec", "holderIdentity")
-		renewed, _, _ := unstructured.NestedString(u.Object, "spec", "renewTime")
-		at, err := time.Parse(time.RFC3339Nano, renewed)
-		if u.GetNamespace() == but || holder == "" || err != nil || p.now().Sub(at) > freshLease {
+		holder := p.freshHolder(u)
+		if u.GetNamespace() == but || holder == "" {
 			continue
 		}
 		return failed(fmt.Errorf("a banksman runs with namespace %s already: %s holds its lease, and a cluster has one", u.GetNamespace(), holder),

@@ -87,7 +87,12 @@ func (p *program) addressed(ctx context.Context, f orderFlags, names []string) (
 		return nil, err
 	}
 	once := *p // each name is looked for in the same list
-	once.deliveries = func(context.Context, *clusterFlags, string) ([]v1alpha1.Delivery, error) { return all, nil }
+	once.deliveries = func(ctx context.Context, c *clusterFlags, namespace string) ([]v1alpha1.Delivery, error) {
+		if namespace == c.namespaceFlag() {
+			return all, nil
+		}
+		return p.deliveries(ctx, c, namespace)
+	}
 	var found []v1alpha1.Delivery
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {

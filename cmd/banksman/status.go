@@ -143,6 +143,6 @@ func (p *program) nothingThere(ctx context.Context, f statusFlags, namespace str
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(p.streams.ErrOut, "no services%s; %s\n", where, indented(noDeliveriesYet))
+	_, err := fmt.Fprintf(p.streams.ErrOut, "no services%s; %s\n", where, indented(p.beforeTheFirst(ctx, f.cluster)))
 	return err
 }
