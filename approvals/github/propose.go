@@ -27,3 +27,18 @@ func (c *Client) Propose(ctx context.Context, n NewPull) (OpenedPull, error) {
 	}
 	return OpenedPull{Number: p.GetNumber(), URL: p.GetHTMLURL()}, nil
 }
+
+// Proposed is the open pull request of a branch of the repository into another
+// one; ok is false where there is none. GitHub allows no second one.
+func (c *Client) Proposed(ctx context.Context, head, base string) (pull OpenedPull, ok bool, err error) {
+	open, _, err := c.rest.PullRequests.List(ctx, c.owner, c.repo, &gogithub.PullRequestListOptions{
+		State: "open", Head: c.owner + ":" + head, Base: base,
+	})
+	if err != nil {
+		return OpenedPull{}, false, fmt.Errorf("look for a pull request of %s: %w", head, bare(err))
+	}
+	if len(open) == 0 {
+		return OpenedPull{}, false, nil
+	}
+	return OpenedPull{Number: open[0].GetNumber(), URL: open[0].GetHTMLURL()}, true, nil
+}

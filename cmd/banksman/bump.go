@@ -152,15 +152,12 @@ func (p *program) bumpProposed(ctx context.Context, f bumpFlags, service string,
 	if err := work.make(ctx, append([]string{"commit", "--quiet", "-m", subject, "--only", "--"}, filesOf(edit)...)...); err != nil {
 		return failed(err, "git config --global user.name and user.email say who you are")
 	}
-	if err := work.push(ctx, branch); err != nil {
-		return err
-	}
-	opened, err := work.propose(ctx, branch, subject, bodyOf(edit))
+	where, err := work.offer(ctx, branch, subject, bodyOf(edit))
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		p.say(fmt.Sprintf("#%d is open: %s", opened.Number, opened.URL)),
+		p.say(where),
 		p.say("its canary goes first; after the review and the merge full follows: banksman status "+service+" --watch"))
 }
 

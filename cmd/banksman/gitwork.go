@@ -14,8 +14,6 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-
-	"banksman.dev/approvals/github"
 )
 
 // A gitWork is a clone in a folder of its own, in which a verb makes commits with
@@ -172,19 +170,6 @@ func (w *gitWork) push(ctx context.Context, to string) error {
 			"the token must be allowed to write, and the branch must not stand elsewhere already:\n"+rightsToPropose)
 	}
 	return nil
-}
-
-// propose opens the pull request of a branch that was pushed.
-func (w *gitWork) propose(ctx context.Context, head, title, body string) (github.OpenedPull, error) {
-	client, err := github.New(github.Options{API: w.where.API, Owner: w.where.Owner, Repo: w.where.Name, Token: w.source.Token, UserAgent: userAgent()})
-	if err != nil {
-		return github.OpenedPull{}, failed(err, "")
-	}
-	opened, err := client.Propose(ctx, github.NewPull{Title: title, Body: body, Head: head, Base: w.branch})
-	if err != nil {
-		return github.OpenedPull{}, failed(err, "the branch "+head+" is pushed; open it by hand: "+w.where.URL+"/compare/"+w.branch+"..."+head+"\n"+rightsToPropose)
-	}
-	return opened, nil
 }
 
 func (f *workFlags) register(flags *pflag.FlagSet) {

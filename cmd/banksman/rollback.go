@@ -103,14 +103,11 @@ func (p *program) rollback(ctx context.Context, f rollbackFlags, name string) er
 		}
 		return p.say("pushed to " + w.branch + ": " + way.next(name))
 	}
-	if err := w.push(ctx, way.branch); err != nil {
-		return err
-	}
-	opened, err := w.propose(ctx, way.branch, way.title(), way.words(screen{}).String())
+	where, err := w.offer(ctx, way.branch, way.title(), way.words(screen{}).String())
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.say(fmt.Sprintf("#%d is open: %s", opened.Number, opened.URL)), p.say("merge it: "+way.next(name)))
+	return errors.Join(p.say(where), p.say("merge it: "+way.next(name)))
 }
 
 func (p *program) printCommands(w *gitWork, way reversal) error {

@@ -167,8 +167,38 @@ func TestARollbackProposesTheRevertThatGivesExactlyWhatRanBefore(t *testing.T) {
 	if got := w.git("log", "-1", "--format=%an: %s", "FETCH_HEAD"); got != "carol: Revert \"the second release\"" {
 		t.Errorf("the commit is %s", got)
 	}
-	if said, code := w.run(); code != exitFailed || !strings.Contains(said, "banksman/rollback-gate-1111111") {
-		t.Errorf("a second time: %d\n%s", code, said)
+}
+
+func TestARollbackKeepsThePullRequestThatIsOpenAlready(t *testing.T) {
+	w := newRevertible(t)
+	w.commit("the second release", map[string]string{"gate.values.yaml": "tag: v2\n# the gate\n"})
+	w.promoted(1, 1, 0)
+	if said, code := w.run(); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, said)
+	}
+	w.commit("another service", map[string]string{"ledger.values.yaml": "tag: v2\n"})
+	w.promoted(1, 1, 0)
+	branch := "banksman/rollback-gate-" + w.commits[0][:7]
+	before := w.branches()
+	said, code := w.run()
+	if want := "\n#1 is open already, with this change: https://forge/dora/manifests/pull/1\n"; code != exitOK || !strings.Contains(said, want) {
+		t.Errorf("a second time: %d, want %q\n%s", code, want, said)
+	}
+	if after := w.branches(); after != before {
+		t.Errorf("something was pushed:\n%s\n%s", before, after)
+	}
+
+	w.at(branch, "gate.values.yaml")
+	w.git("switch", "--quiet", "--detach", "FETCH_HEAD")
+	w.git("-c", "core.editor=true", "revert", "--no-edit", "HEAD")
+	w.git("push", "--quiet", w.alice.GitURL("dora/manifests"), "HEAD:refs/heads/"+branch)
+	before = w.branches()
+	said, code = w.run()
+	if want := "#1 is open already, with something else on its branch banksman/rollback-gate-1111111: https://forge/dora/manifests/pull/1\n"; code != exitFailed || !strings.Contains(said, want) {
+		t.Errorf("after somebody pushed to it: %d, want %q\n%s", code, want, said)
+	}
+	if after := w.branches(); after != before {
+		t.Errorf("what somebody pushed is overwritten:\n%s\n%s", before, after)
 	}
 }
 
