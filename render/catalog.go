@@ -49,6 +49,9 @@ func ReadCatalog(tree fs.FS, name string) (*Catalog, error) {
 	return c, nil
 }
 
+// ErrNoCatalog is the cause where a repository has no catalog, and none was named.
+var ErrNoCatalog = errors.New("no " + catalogYAML)
+
 func catalogPath(tree fs.FS, name string) (string, error) {
 	if name != "" {
 		return name, nil
@@ -64,7 +67,8 @@ func catalogPath(tree fs.FS, name string) (string, error) {
 	}
 	return "", &Error{
 		Problem: "the repository has no " + catalogYAML + " and no " + catalogJSON,
-		Try:     "add one at its root, or name the file with --catalog",
+		Try:     "banksman init proposes one for its root; or name the file with --catalog",
+		Err:     ErrNoCatalog,
 	}
 }
 

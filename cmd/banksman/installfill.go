@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -65,15 +66,15 @@ func (p *program) answer(ctx context.Context, f *installFlags, r yamlNode, sourc
 	}
 	s.heads[source.String()] = found.head
 	switch {
+	case errors.Is(found.fault, render.ErrNoCatalog): // nobody can say what to trust of a repository that says nothing yet
+		return failed(fmt.Errorf("%s at %s: %w", source, found.head.commit.Short(), found.fault), "")
 	case open.trust:
 		return f.undecided(source, found.head)
 	case !found.hasTrusted && (before == nil || before.Trust != source.Trust):
 		return f.strange(source, found.head)
-	}
-	if !open.namespaces && !open.kinds {
+	case !open.namespaces && !open.kinds:
 		return nil
-	}
-	if found.fault != nil {
+	case found.fault != nil:
 		return failed(fmt.Errorf("which namespaces and kinds %s needs cannot be told at %s: %w", source.Forge.URL, found.head.commit.Short(), found.fault),
 			"repair it (banksman validate says the same of a clone), or say --namespaces and --kinds")
 	}

@@ -15,6 +15,7 @@ import (
 	"banksman.dev/reconcile"
 	"banksman.dev/reconcile/cluster"
 	"banksman.dev/reconcile/record"
+	"banksman.dev/render"
 )
 
 // triesOnce bounds the waiting of run --once.
@@ -84,6 +85,9 @@ func failedOnce(s config.Source, err error) error {
 	}
 	if errors.As(err, new(*gitsrc.FetchError)) {
 		return explainFetch(s, err)
+	}
+	if errors.Is(err, render.ErrNoCatalog) {
+		return failed(err, "") // which says what to do, and there is no service to ask for
 	}
 	return failed(err, "banksman status -A says where each service stands")
 }

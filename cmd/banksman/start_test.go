@@ -3,16 +3,19 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"banksman.dev/cmd/banksman/config"
 	"banksman.dev/render"
 )
 
@@ -107,4 +110,23 @@ func TestWakeUpPassesOnTheNamesOfAllSourcesUntilTheEnd(t *testing.T) {
 	a <- "nobody takes it"
 	end()
 	wait() // returns although a name was not taken
+}
+
+func TestOnceAdvisesToLookAtTheServicesOnlyWhereThereCanBeSome(t *testing.T) {
+	_, noCatalog := render.ReadCatalog(fstest.MapFS{}, "")
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a service that failed":          {errors.New("gate: no"), "banksman status -A"},
+		"a repository without a catalog": {fmt.Errorf("main at 1234567: %w", noCatalog), ""},
+	} {
+		var f *failure
+		if err := failedOnce(config.Source{}, c.err); !errors.As(err, &f) || !strings.HasPrefix(f.try, c.want) || (c.want == "") != (f.try == "") {
+			t.Errorf("%s: %+v, want the advice %q", name, f, c.want)
+		}
+	}
+	if noCatalog == nil || !strings.Contains(noCatalog.Error(), "banksman init") || strings.Count(noCatalog.Error(), "no services.yaml") != 1 {
+		t.Errorf("it does not say how to make one: %v", noCatalog)
+	}
 }
