@@ -111,7 +111,7 @@ func (p *program) installCommand() *cobra.Command {
 			if f.export != "" {
 				return p.exportInstallation(cmd.Context(), f)
 			}
-			return p.install(cmd.Context(), f)
+			return forAdministrators(p.install(cmd.Context(), f))
 		},
 	}
 	f.register(cmd)
@@ -194,6 +194,15 @@ func (p *program) install(ctx context.Context, f *installFlags) error {
 		return err
 	}
 	return p.ready(ctx, c, f)
+}
+
+// forAdministrators says who may what the account may not: also to look into all
+// namespaces, which comes first.
+func forAdministrators(err error) error {
+	if err == nil || troubleOf(err) != troubleForbidden {
+		return err
+	}
+	return failed(err, "an administrator of the cluster may: --context, --as; kubectl auth can-i --list\nor have one apply what --export - prints")
 }
 
 // objectsOf are the manifests for what was settled.

@@ -246,8 +246,6 @@ func (f *installFlags) refused(c clients, o *unstructured.Unstructured, err erro
 	switch {
 	case apierrors.IsConflict(err):
 		return failed(what, "somebody else set these fields; take them over with --force-conflicts, or change them back")
-	case apierrors.IsForbidden(err):
-		return failed(what, "an administrator of the cluster may: --context, --as; kubectl auth can-i --list\nor have one apply what --export - prints")
 	case apierrors.IsInvalid(err):
 		return failed(what, "")
 	}
