@@ -112,6 +112,7 @@ func (p *program) rollback(ctx context.Context, f rollbackFlags, name string) er
 
 func (p *program) printCommands(w *gitWork, way reversal) error {
 	var b strings.Builder
+	fmt.Fprintln(&b, "git fetch origin") // the clone of the reader may be older than this one
 	fmt.Fprintln(&b, commandLine("git", "switch", "--create", way.branch, "origin/"+w.branch))
 	for _, command := range w.did {
 		fmt.Fprintln(&b, command)
