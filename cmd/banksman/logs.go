@@ -261,7 +261,7 @@ func (t *tailing) print(ctx context.Context, sources []logSource) error {
 		}
 	}
 	if len(faults) == len(sources) {
-		return explainCluster(t.host, errors.Join(faults...))
+		return t.explain(sources[0], errors.Join(faults...))
 	}
 	for _, fault := range faults {
 		if err := t.note("banksman: " + oneLine(fault.Error())); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -101,6 +102,17 @@ func (t *tailing) copy(ctx context.Context, s logSource, o *core.PodLogOptions) 
 			return err
 		}
 	}
+}
+
+// explain is for logs that cannot be read at all. The API server has just shown the
+// Pods: where it answers with a server's fault now, it is that of the kubelet, which
+// it asks for a container's log.
+func (t *tailing) explain(s logSource, err error) error {
+	if troubleOf(err) != troubleNotReady {
+		return explainCluster(t.host, err)
+	}
+	return failed(fmt.Errorf("no log can be read: the API server gets none from the kubelet of the Pod's node: %w", err),
+		"kubectl get nodes; kubectl -n "+s.namespace+" describe pod "+s.pod+" says on which it is")
 }
 
 // line prints one, whole.
