@@ -124,6 +124,9 @@ func nextSteps(f initFlags, where forge, on ground, found catalogFound) (lines [
 		lines = append(lines, fmt.Sprintf("git -C %s add %s && git -C %s commit -m 'Add the catalog' && git -C %s push", dir, catalogName, dir, dir))
 	}
 	install := "banksman install --repo " + where.URL
+	if image == "" {
+		install += " --image IMAGE" // this program was built without the name of its own
+	}
 	if f.branch != "main" {
 		install += " --branch " + f.branch
 	}
