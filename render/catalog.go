@@ -35,7 +35,7 @@ func ReadCatalog(tree fs.FS, name string) (*Catalog, error) {
 		r.include(includes)
 	}
 	if len(r.faults) > 0 {
-		return nil, r.faults.asError()
+		return nil, r.faults.Err()
 	}
 	c := &Catalog{Path: name, Entries: r.entries()}
 	if len(r.faults) == 0 && len(c.Entries) == 0 {
@@ -44,7 +44,7 @@ func ReadCatalog(tree fs.FS, name string) (*Catalog, error) {
 		r.faults = append(r.faults, &Error{File: name, Problem: "the catalog names no service", Try: "add a service to it"})
 	}
 	if len(r.faults) > 0 {
-		return nil, r.faults.asError()
+		return nil, r.faults.Err()
 	}
 	return c, nil
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Error is a fault in the manifest repository that a person must mend: what, where, and what to try.
+// Error is a fault in a file that a person must mend, of the manifest repository or of the configuration: what, where, and what to try.
 type Error struct {
-	File         string // path in the repository, "" when the fault has no file
+	File         string // path, "" when the fault has no file
 	Line, Column int    // from 1; 0 when unknown
 	Service      ServiceName
 	Problem      string // a clause without a full stop
@@ -57,7 +57,7 @@ func (e *Error) Long() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errors are several faults of one catalog, sorted by place. errors.As finds the first of them as an *Error.
+// Errors are several faults, sorted by place. errors.As finds the first of them as an *Error.
 type Errors []*Error
 
 func (es Errors) Error() string {
@@ -76,8 +76,8 @@ func (es Errors) Unwrap() []error {
 	return errs
 }
 
-// asError gives the faults in a stable order without repetitions: nil, the *Error itself, or Errors.
-func (es Errors) asError() error {
+// Err gives the faults in a stable order without repetitions: nil, the *Error itself, or Errors.
+func (es Errors) Err() error {
 	slices.SortStableFunc(es, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
 			cmp.Compare(a.Service, b.Service), cmp.Compare(a.Problem, b.Problem))

@@ -52,7 +52,7 @@ func withExcerpt(err error, content string) error {
 	for _, e := range faults {
 		e.Excerpt = excerpt(content, e.Line)
 	}
-	return faults.asError()
+	return faults.Err()
 }
 
 // flatten gives the object, or the items of a list of objects.

@@ -21,7 +21,7 @@ func CheckOverlap(releases []Release) error {
 	collisions(all, func(id ObjectID, first, second claims) {
 		faults = append(faults, overlap(id, second, first))
 	})
-	return faults.asError()
+	return faults.Err()
 }
 
 // Overlaps gives each service that renders an object of another one its fault: both sides of every collision.
@@ -37,7 +37,7 @@ func Overlaps(releases []Packed) map[ServiceName]error {
 	})
 	errs := map[ServiceName]error{}
 	for service, f := range faults {
-		errs[service] = f.asError()
+		errs[service] = f.Err()
 	}
 	return errs
 }

@@ -46,7 +46,7 @@ func (r Renderer) Release(tree fs.FS, c *Catalog, name ServiceName, commit gitsr
 				e.Service = name
 			}
 		}
-		return Release{}, faults.asError()
+		return Release{}, faults.Err()
 	}
 	release.Commit = commit
 	return release, nil
@@ -66,7 +66,7 @@ func (r Renderer) Check(tree fs.FS, c *Catalog, commit gitsrc.SHA) ([]Release, e
 		releases = append(releases, release)
 	}
 	faults = append(faults, collect(CheckOverlap(releases), "")...)
-	return releases, faults.asError()
+	return releases, faults.Err()
 }
 
 func entryNames(c *Catalog) map[string]Entry {

@@ -211,7 +211,7 @@ func (p *parsedTemplate) mapBack(err error, content string) error {
 		}
 		e.Line = line
 	}
-	return faults.asError()
+	return faults.Err()
 }
 
 // original is the template's line that line of the rendered text comes from: the only one with the same text. 0 when

@@ -18,28 +18,29 @@ import (
 const Largest = 1 << 20
 
 // Read reads the content of a configuration file. It is strict: what it does
-// not understand is a fault. All faults that can be told at once are Errors.
+// not understand is a fault, a *render.Error. All that can be told at once are
+// render.Errors.
 func Read(file string, content []byte) (*Configuration, error) {
 	if len(content) > Largest {
-		return nil, Errors{{File: file, Problem: fmt.Sprintf("has more than %d bytes, which is no configuration", Largest)}}
+		return nil, &render.Error{File: file, Problem: fmt.Sprintf("has more than %d bytes, which is no configuration", Largest)}
 	}
 	documents, err := render.ScanYAML(file, content)
 	var fault *render.Error
 	switch {
 	case errors.As(err, &fault):
-		return nil, Errors{{File: file, Line: fault.Line, Column: fault.Column, Problem: fault.Problem, Try: fault.Try}}
+		return nil, &render.Error{File: file, Line: fault.Line, Column: fault.Column, Problem: fault.Problem, Try: fault.Try}
 	case err != nil:
-		return nil, Errors{{File: file, Problem: err.Error()}}
+		return nil, &render.Error{File: file, Problem: err.Error()}
 	case len(documents) == 0:
-		return nil, Errors{{File: file, Problem: "it is empty", Try: "banksman config --help shows an example"}}
+		return nil, &render.Error{File: file, Problem: "it is empty", Try: "banksman config --help shows an example"}
 	case len(documents) > 1:
 		second := documents[1]
-		return nil, Errors{{File: file, Line: second.Line, Problem: "it has more than one YAML document", Try: "remove the --- line"}}
+		return nil, &render.Error{File: file, Line: second.Line, Problem: "it has more than one YAML document", Try: "remove the --- line"}
 	}
 	r := &reader{nodes: nodes{file: file}, read: &Configuration{folder: filepath.Dir(file)}}
 	r.configuration(documents[0])
 	r.check()
-	if err := r.faults.asError(); err != nil {
+	if err := r.faults.Err(); err != nil {
 		return nil, err
 	}
 	return r.read, nil
@@ -191,7 +192,7 @@ func (r *reader) approvals(into **Approvals) field {
 			var fault *approvals.PolicyError
 			switch {
 			case errors.As(err, &fault):
-				r.faults = append(r.faults, &Error{File: r.file, Line: fault.Line, Column: fault.Column, Problem: "minimum: " + fault.Problem, Try: fault.Try})
+				r.faults = append(r.faults, &render.Error{File: r.file, Line: fault.Line, Column: fault.Column, Problem: "minimum: " + fault.Problem, Try: fault.Try})
 			case err != nil:
 				r.fault(n, "minimum: "+err.Error(), "")
 			}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"banksman.dev/render"
 )
 
 const head = "apiVersion: banksman.dev/v1alpha1\nkind: Configuration\n"
@@ -244,9 +246,9 @@ func TestAFaultIsSaidWithItsPlace(t *testing.T) {
 			if err.Error() != c.want {
 				t.Errorf("got\n%v\nwant\n%s", err, c.want)
 			}
-			var first *Error
+			var first *render.Error
 			if !errors.As(err, &first) {
-				t.Errorf("%T holds no *Error", err)
+				t.Errorf("%T holds no *render.Error", err)
 			}
 			if strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("a secret is repeated: %v", err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"banksman.dev/render"
 )
 
 // Whatever the file holds, it is read or refused with places; what is read has
@@ -30,9 +32,13 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file string) {
 		read, err := Read("f.yaml", []byte(file))
 		if err != nil {
-			var faults Errors
-			if !errors.As(err, &faults) || len(faults) == 0 {
-				t.Fatalf("%T is no Errors", err)
+			var faults render.Errors
+			var one *render.Error
+			if !errors.As(err, &faults) && errors.As(err, &one) {
+				faults = render.Errors{one}
+			}
+			if len(faults) == 0 {
+				t.Fatalf("%T holds no fault", err)
 			}
 			for _, fault := range faults {
 				if fault.Problem == "" || strings.Contains(fault.Problem, "\n") {

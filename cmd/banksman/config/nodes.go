@@ -17,11 +17,11 @@ import (
 // nodes reads strictly from the file's YAML and keeps the faults it finds.
 type nodes struct {
 	file   string
-	faults Errors
+	faults render.Errors
 }
 
 func (r *nodes) fault(n *yaml.Node, problem, try string) {
-	r.faults = append(r.faults, &Error{File: r.file, Line: n.Line, Column: n.Column, Problem: problem, Try: try})
+	r.faults = append(r.faults, &render.Error{File: r.file, Line: n.Line, Column: n.Column, Problem: problem, Try: try})
 }
 
 // A field reads the value of one known key.
